@@ -1,10 +1,51 @@
 # The tests.  Everything speaks TAP and is counted by tests/run; `make test`
 # ends with one line over all of it.
+#
+#   check-gates   the tree: format, size, layers, headers, hardening, units, ABI
+#   check-unit    cmocka programs below tests/unit, and the text tables they read
+#   check-cases   tables run through the real logq engine (tests/cases)
+#   check-e2e     real binaries (tests/e2e)
 
-check-unit: units
-	$(Q)tests/run $(O)/results/unit $(units)
+asan := SAN=address,undefined
+tsan := SAN=thread
+RUN = O=$(O) tests/run $(O)/results
 
-$(O)/fuzz/%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(all_libs)
-	$(link)
-fuzzers: $(fuzzers)
-.PHONY: check-unit
+check-unit: units plugins-for-tests
+	$(Q)JOBS=2 $(RUN)/unit $(units)
+check-cases: all tools
+	$(Q)JOBS=2 $(RUN)/cases $(sort $(wildcard tests/cases/*.sh))
+check-e2e: all tools
+	$(Q)TIMEOUT=400 $(RUN)/e2e $(sort $(wildcard tests/e2e/test_*.sh))
+check-gates: all
+	$(Q)$(RUN)/gates $(filter-out tests/gates/lib.sh,$(sort $(wildcard tests/gates/*.sh)))
+plugins-for-tests: $(plugins)
+.PHONY: check-unit check-cases check-e2e check-gates plugins-for-tests
+
+# The whole: the gates and the end-to-end tests on what is shipped, the unit
+# tests once more where memory, undefined behavior and races are watched, and
+# everything compiled by the other compiler.
+test:
+	$(Q)tests/deps.sh
+	$(Q)rm -rf $(BUILD)/*/results
+	$(Q)status=0; \
+	step() { printf '== %s\n' "$$*"; $(MAKE) --no-print-directory -k "$$@" || status=1; }; \
+	step everything; \
+	step check-gates; \
+	step $(asan) check-unit; \
+	step $(asan) check-cases; \
+	step $(asan) fuzz-replay; \
+	step $(tsan) check-unit; \
+	step CC=clang everything; \
+	step check-unit; \
+	step check-e2e; \
+	tests/tally $$status $(BUILD)/*/results/tally
+.PHONY: test
+
+deps:
+	$(Q)tests/deps.sh
+demo: deps
+	$(Q)$(MAKE) --no-print-directory all tools
+	$(Q)O=$(O) tests/demo.sh
+bench: everything
+	$(Q)O=$(O) tests/bench/run
+.PHONY: deps demo bench

@@ -84,8 +84,8 @@ struct SL_VIEW sl_field {
 struct SL_VIEW sl_record {
 	const struct sl_field *fields;
 	uint32_t nfields;
-	uint32_t severity; /* OpenTelemetry 1..24, 0 = unknown */
-	int64_t time_ns;   /* since the epoch, UTC */
+	uint32_t severity;  /* OpenTelemetry 1..24, 0 = unknown */
+	int64_t time_ns;    /* since the epoch, UTC */
 	struct sl_str line; /* the bytes that the record was parsed from */
 };
 
@@ -118,17 +118,17 @@ struct sl_list {
 /* One row per option; the host parses, checks the range and stores at `offset`. */
 struct sl_option {
 	const char *name;
-	uint32_t type;  /* enum sl_option_type */
-	uint32_t flags; /* enum sl_option_flag */
-	size_t offset;  /* offsetof(struct instance, member) */
-	const char *def; /* as written in YAML; NULL = zero */
-	int64_t min, max; /* of INT, SIZE, DURATION; both 0 = no limits */
+	uint32_t type;       /* enum sl_option_type */
+	uint32_t flags;      /* enum sl_option_flag */
+	size_t offset;       /* offsetof(struct instance, member) */
+	const char *def;     /* as written in YAML; NULL = zero */
+	int64_t min, max;    /* of INT, SIZE, DURATION; both 0 = no limits */
 	const char *choices; /* of ENUM: "native|ecs|raw" */
 	const char *help;
 };
 
 struct sl_host {
-	uint32_t size;  /* sizeof(struct sl_host) as the host was built */
+	uint32_t size; /* sizeof(struct sl_host) as the host was built */
 	uint32_t minor;
 	/* Syslog priority 3 error … 7 debug.  Not from process(): count instead. */
 	void (*log)(int priority, const char *fmt, ...);
@@ -165,8 +165,8 @@ struct sl_filter {
  */
 #ifdef SL_BUILTIN
 #define SL_ENTRY_PASTE(name) sl_builtin_##name
-#define SL_ENTRY_NAME(name) SL_ENTRY_PASTE(name)
-#define SL_ENTRY SL_ENTRY_NAME(SL_BUILTIN)
+#define SL_ENTRY_NAME(name)  SL_ENTRY_PASTE(name)
+#define SL_ENTRY             SL_ENTRY_NAME(SL_BUILTIN)
 #else
 #define SL_ENTRY sl_filter_entry
 #endif
@@ -176,10 +176,10 @@ struct sl_filter {
 	const struct sl_filter *SL_ENTRY(void)                                                     \
 	{                                                                                          \
 		static const struct sl_filter filter = {.magic = SL_ABI_MAGIC,                     \
-							.abi_major = SL_ABI_MAJOR,                 \
-							.abi_minor = SL_ABI_MINOR,                 \
-							.size = sizeof(struct sl_filter),          \
-							__VA_ARGS__};                              \
+		                                        .abi_major = SL_ABI_MAJOR,                 \
+		                                        .abi_minor = SL_ABI_MINOR,                 \
+		                                        .size = sizeof(struct sl_filter),          \
+		                                        __VA_ARGS__};                              \
 		return &filter;                                                                    \
 	}                                                                                          \
 	_Static_assert(sizeof(struct sl_field) == 48, "sl_field is frozen")

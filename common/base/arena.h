@@ -64,7 +64,7 @@ char *arena_cstr(struct arena *arena, struct span text);
 struct span arena_printf(struct arena *arena, const char *fmt, ...)
 	__attribute__((__format__(__printf__, 2, 3)));
 
-#define ARENA_NEW(arena, type) ((type *)arena_calloc((arena), 1, sizeof(type)))
+#define ARENA_NEW(arena, type)      ((type *)arena_calloc((arena), 1, sizeof(type)))
 #define ARENA_ARRAY(arena, type, n) ((type *)arena_calloc((arena), (n), sizeof(type)))
 
 #endif

@@ -8,8 +8,8 @@
 
 #include <stdint.h>
 
-#define NS_PER_US INT64_C(1000)
-#define NS_PER_MS INT64_C(1000000)
+#define NS_PER_US  INT64_C(1000)
+#define NS_PER_MS  INT64_C(1000000)
 #define NS_PER_SEC INT64_C(1000000000)
 
 /* Nanoseconds since 1970-01-01T00:00:00Z. */

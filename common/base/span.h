@@ -68,7 +68,8 @@ static inline int span_cmp(struct span a, struct span b)
 
 static inline bool span_starts(struct span s, struct span prefix)
 {
-	return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.ptr, prefix.ptr, prefix.len) == 0);
+	return s.len >= prefix.len &&
+	       (prefix.len == 0 || memcmp(s.ptr, prefix.ptr, prefix.len) == 0);
 }
 
 static inline bool span_ends(struct span s, struct span suffix)

@@ -24,12 +24,12 @@
 
 /* Settings beyond the URI.  Zero = default. */
 struct bus_conf {
-	uint64_t queue_bytes;             /* messages in flight, default 16 MiB */
-	const struct span *kafka;         /* key, value, key, value … of the allow-list */
-	size_t kafka_len;                 /* spans in it */
-	uint64_t message_max;             /* default 1,000,000 bytes */
-	unsigned partitions;              /* dir: created with so many, default 4 */
-	uint64_t segment_bytes;           /* dir: default 64 MiB */
+	uint64_t queue_bytes;     /* messages in flight, default 16 MiB */
+	const struct span *kafka; /* key, value, key, value … of the allow-list */
+	size_t kafka_len;         /* spans in it */
+	uint64_t message_max;     /* default 1,000,000 bytes */
+	unsigned partitions;      /* dir: created with so many, default 4 */
+	uint64_t segment_bytes;   /* dir: default 64 MiB */
 };
 
 struct producer;
@@ -39,14 +39,13 @@ struct consumer;
 typedef void producer_report_fn(void *ctx, void *cookie, int status, int64_t offset);
 
 int producer_open(struct span uri, const struct bus_conf *conf, producer_report_fn *report,
-		  void *ctx, struct producer **ret, struct err *reterr);
+                  void *ctx, struct producer **ret, struct err *reterr);
 /* Waits for nothing; what is in flight is reported as -ECANCELED. */
 void producer_close(struct producer *producer);
 /* > 0, or -EAGAIN while the bus can't be reached, or another negative errno. */
 int producer_partitions(struct producer *producer, struct err *reterr);
 /* Copies `message`.  -EAGAIN: queue full; -EMSGSIZE; -ESHUTDOWN: fatal, reopen. */
-int producer_send(struct producer *producer, unsigned partition, struct span message,
-		  void *cookie);
+int producer_send(struct producer *producer, unsigned partition, struct span message, void *cookie);
 /* Deliver reports for up to timeout_ms.  How many, or -ESHUTDOWN: reopen it. */
 int producer_poll(struct producer *producer, int timeout_ms);
 /* Poll until nothing is in flight or the time is over.  Messages still in flight. */
@@ -63,14 +62,14 @@ struct bus_message {
 };
 
 int consumer_open(struct span uri, const struct bus_conf *conf, struct consumer **ret,
-		  struct err *reterr);
+                  struct err *reterr);
 void consumer_close(struct consumer *consumer);
 int consumer_partitions(struct consumer *consumer, struct err *reterr);
 /* Read `partition` from `offset` on.  Before the first poll. */
 int consumer_assign(struct consumer *consumer, unsigned partition, int64_t offset);
 /* First and one past the last offset that are there now.  -EAGAIN: can't be reached. */
 int consumer_watermarks(struct consumer *consumer, unsigned partition, int64_t *ret_low,
-			int64_t *ret_high);
+                        int64_t *ret_high);
 /*
  * 1 and a message (give it back with …_release), 0 after timeout_ms without
  * one, -EAGAIN while the bus can't be reached, -ERANGE: ret->partition's offset

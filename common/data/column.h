@@ -42,9 +42,9 @@ struct column {
 	const uint8_t *codes;    /* DICT */
 	const struct span *dict; /* DICT */
 	uint32_t ndict;
-	uint32_t scale;          /* INT: digits behind the point, 0–18 */
-	const int64_t *ints;     /* INT, TIME */
-	const uint64_t *absent;  /* INT: bitmap of rows without the field; NULL = none */
+	uint32_t scale;           /* INT: digits behind the point, 0–18 */
+	const int64_t *ints;      /* INT, TIME */
+	const uint64_t *absent;   /* INT: bitmap of rows without the field; NULL = none */
 	const struct span *texts; /* TEXT; for other kinds filled by column_texts() */
 };
 
@@ -80,22 +80,21 @@ struct row_block_ops {
 	 * -EBADMSG: the stored bytes fail their checksum (say so: partial).
 	 */
 	int (*load)(struct row_block *block, struct span name, struct arena *arena,
-		    struct column *ret, struct err *reterr);
+	            struct column *ret, struct err *reterr);
 	/* The names of all fields that some row has; in the arena or the block. */
 	int (*names)(struct row_block *block, struct arena *arena, const struct span **ret_names,
-		     size_t *ret_n, struct err *reterr);
+	             size_t *ret_n, struct err *reterr);
 	/*
 	 * False when certainly no row's field has all these tokens (hash64 of each
 	 * word, see lang/token.h).  NULL = can't tell.
 	 */
 	bool (*may_have_tokens)(struct row_block *block, struct span name, const uint64_t *tokens,
-				size_t n);
+	                        size_t n);
 	/*
 	 * Smallest and largest number of the field; true only if every row of the
 	 * block is a number or empty.  NULL = can't tell.
 	 */
-	bool (*range)(struct row_block *block, struct span name, double *ret_min,
-		      double *ret_max);
+	bool (*range)(struct row_block *block, struct span name, double *ret_min, double *ret_max);
 	/* Give the block back. */
 	void (*release)(struct row_block *block);
 };

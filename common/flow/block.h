@@ -26,9 +26,9 @@
 #include "common/base/err.h"
 #include <stdint.h>
 
-#define BLOCK_VERSION 1
-#define BLOCK_RAW_TARGET (256u << 10) /* NDJSON bytes a producer aims at */
-#define BLOCK_RAW_MAX (32u << 20)     /* more is refused before allocation */
+#define BLOCK_VERSION     1
+#define BLOCK_RAW_TARGET  (256u << 10) /* NDJSON bytes a producer aims at */
+#define BLOCK_RAW_MAX     (32u << 20)  /* more is refused before allocation */
 #define BLOCK_RECORDS_MAX (1u << 20)
 
 struct source_id {
@@ -55,8 +55,7 @@ void block_writer_free(struct block_writer *writer);
 /* Where the NDJSON goes: append whole lines, and after each line call …_record(). */
 struct buf *block_writer_text(struct block_writer *writer);
 /* The line just appended came from [start, end) of the source. */
-int block_writer_record(struct block_writer *writer, uint64_t start, uint64_t end,
-			int64_t time_ns);
+int block_writer_record(struct block_writer *writer, uint64_t start, uint64_t end, int64_t time_ns);
 size_t block_writer_records(const struct block_writer *writer);
 
 /*
@@ -88,7 +87,7 @@ bool block_is_block(struct span message);
  * -EBADMSG (with what and where in reterr), -E2BIG, -ENOTSUP (newer version).
  */
 int block_read(struct block_reader *reader, struct span message, struct block *ret,
-	       struct err *reterr);
+               struct err *reterr);
 /* Header only: checksum verified, nothing decompressed. */
 int block_read_header(struct span message, struct block_header *ret, struct err *reterr);
 
