@@ -176,10 +176,10 @@ struct sl_filter {
 	const struct sl_filter *SL_ENTRY(void)                                                     \
 	{                                                                                          \
 		static const struct sl_filter filter = {.magic = SL_ABI_MAGIC,                     \
-		                                        .abi_major = SL_ABI_MAJOR,                 \
-		                                        .abi_minor = SL_ABI_MINOR,                 \
-		                                        .size = sizeof(struct sl_filter),          \
-		                                        __VA_ARGS__};                              \
+							.abi_major = SL_ABI_MAJOR,                 \
+							.abi_minor = SL_ABI_MINOR,                 \
+							.size = sizeof(struct sl_filter),          \
+							__VA_ARGS__};                              \
 		return &filter;                                                                    \
 	}                                                                                          \
 	_Static_assert(sizeof(struct sl_field) == 48, "sl_field is frozen")

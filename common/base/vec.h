@@ -28,12 +28,12 @@ int vec_grow(void **ptr, size_t *cap, size_t n, size_t element_size);
 
 #define vec_reserve(vec, n)                                                                        \
 	((n) <= (vec)->cap                                                                         \
-	         ? 0                                                                               \
-	         : vec_grow((void **)&(vec)->ptr, &(vec)->cap, (n), sizeof(*(vec)->ptr)))
+		 ? 0                                                                               \
+		 : vec_grow((void **)&(vec)->ptr, &(vec)->cap, (n), sizeof(*(vec)->ptr)))
 
 #define vec_push(vec, ...)                                                                         \
 	(vec_reserve((vec), (vec)->len + 1) < 0 ? -12 /* -ENOMEM */                                \
-	                                        : ((vec)->ptr[(vec)->len++] = (__VA_ARGS__), 0))
+						: ((vec)->ptr[(vec)->len++] = (__VA_ARGS__), 0))
 
 #define vec_last(vec) (&(vec)->ptr[(vec)->len - 1])
 

@@ -39,7 +39,7 @@ struct consumer;
 typedef void producer_report_fn(void *ctx, void *cookie, int status, int64_t offset);
 
 int producer_open(struct span uri, const struct bus_conf *conf, producer_report_fn *report,
-                  void *ctx, struct producer **ret, struct err *reterr);
+		  void *ctx, struct producer **ret, struct err *reterr);
 /* Waits for nothing; what is in flight is reported as -ECANCELED. */
 void producer_close(struct producer *producer);
 /* > 0, or -EAGAIN while the bus can't be reached, or another negative errno. */
@@ -62,14 +62,14 @@ struct bus_message {
 };
 
 int consumer_open(struct span uri, const struct bus_conf *conf, struct consumer **ret,
-                  struct err *reterr);
+		  struct err *reterr);
 void consumer_close(struct consumer *consumer);
 int consumer_partitions(struct consumer *consumer, struct err *reterr);
 /* Read `partition` from `offset` on.  Before the first poll. */
 int consumer_assign(struct consumer *consumer, unsigned partition, int64_t offset);
 /* First and one past the last offset that are there now.  -EAGAIN: can't be reached. */
 int consumer_watermarks(struct consumer *consumer, unsigned partition, int64_t *ret_low,
-                        int64_t *ret_high);
+			int64_t *ret_high);
 /*
  * 1 and a message (give it back with …_release), 0 after timeout_ms without
  * one, -EAGAIN while the bus can't be reached, -ERANGE: ret->partition's offset

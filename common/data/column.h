@@ -80,16 +80,16 @@ struct row_block_ops {
 	 * -EBADMSG: the stored bytes fail their checksum (say so: partial).
 	 */
 	int (*load)(struct row_block *block, struct span name, struct arena *arena,
-	            struct column *ret, struct err *reterr);
+		    struct column *ret, struct err *reterr);
 	/* The names of all fields that some row has; in the arena or the block. */
 	int (*names)(struct row_block *block, struct arena *arena, const struct span **ret_names,
-	             size_t *ret_n, struct err *reterr);
+		     size_t *ret_n, struct err *reterr);
 	/*
 	 * False when certainly no row's field has all these tokens (hash64 of each
 	 * word, see lang/token.h).  NULL = can't tell.
 	 */
 	bool (*may_have_tokens)(struct row_block *block, struct span name, const uint64_t *tokens,
-	                        size_t n);
+				size_t n);
 	/*
 	 * Smallest and largest number of the field; true only if every row of the
 	 * block is a number or empty.  NULL = can't tell.

@@ -55,6 +55,6 @@ struct span json_unescape(struct arena *arena, struct span body);
  */
 typedef int json_leaf_fn(void *ctx, struct span key, enum value_type type, struct span text);
 int json_flatten(struct span object, struct span prefix, struct arena *arena, json_leaf_fn *emit,
-                 void *ctx);
+		 void *ctx);
 
 #endif

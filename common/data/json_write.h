@@ -16,6 +16,6 @@ void json_write_string(struct buf *out, struct span text);
 void json_write_value(struct buf *out, enum value_type type, struct span text);
 /* "key":value, with a comma before it when `*first` is false; clears it. */
 void json_write_field(struct buf *out, bool *first, struct span key, enum value_type type,
-                      struct span text);
+		      struct span text);
 
 #endif

@@ -87,7 +87,7 @@ bool block_is_block(struct span message);
  * -EBADMSG (with what and where in reterr), -E2BIG, -ENOTSUP (newer version).
  */
 int block_read(struct block_reader *reader, struct span message, struct block *ret,
-               struct err *reterr);
+	       struct err *reterr);
 /* Header only: checksum verified, nothing decompressed. */
 int block_read_header(struct span message, struct block_header *ret, struct err *reterr);
 

@@ -30,6 +30,6 @@ void parser_free(struct parser *parser);
  * is used up: nothing of the record is to be trusted then.
  */
 int parser_line(const struct parser *parser, struct span line, int64_t observed_ns,
-                struct record *rec);
+		struct record *rec);
 
 #endif
