@@ -1,0 +1,48 @@
+/*
+ * token.h - the words of a text, as LogsQL and the store's filters see them.
+ *
+ * A word is a run of letters, digits (both in the sense of Unicode) and '_';
+ * everything else separates.  "user-id=17, Зима" has the words  user  id  17
+ * Зима.  Words keep their case.  A byte that isn't UTF-8 separates too.
+ *
+ * The store puts the hash of each word of each value into a filter per block;
+ * a filter leaf says which words a matching value must have
+ * (filter_required_tokens() in match.h), so most blocks need not be read.
+ *
+ *	struct span rest = value, word;
+ *	while (token_next(&rest, &word))
+ *		bloom_add(bloom, token_hash(word));
+ */
+#ifndef SLUICE_LANG_TOKEN_H
+#define SLUICE_LANG_TOKEN_H
+
+#include "common/base/hash.h"
+#include "common/base/span.h"
+#include <stdint.h>
+
+/* Letter or decimal digit of Unicode, or '_'. */
+bool rune_is_word(uint32_t rune);
+/* Simple (one to one) case mapping of Unicode. */
+uint32_t rune_lower(uint32_t rune);
+uint32_t rune_upper(uint32_t rune);
+
+extern const uint8_t char_word_class[256]; /* 1: ASCII word character, 2: byte ≥ 0x80 */
+
+static inline bool char_is_word(char c)
+{
+	return char_word_class[(uint8_t)c] == 1;
+}
+
+/* The next word of `rest`, cut off its front.  False at the end. */
+bool token_next(struct span *rest, struct span *ret_word);
+
+static inline uint64_t token_hash(struct span word)
+{
+	return hash64(word);
+}
+
+/* Whether a word begins (or goes on) at the front, or ends at the back, of `text`. */
+bool text_starts_with_word(struct span text);
+bool text_ends_with_word(struct span text);
+
+#endif
