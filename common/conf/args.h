@@ -1,0 +1,72 @@
+/*
+ * args.h - the command line of all programs, by table.
+ *
+ * A flag is an option row (its name is the long spelling, its offset says where
+ * the value goes) with a letter.  Understood: --name VALUE, --name=VALUE,
+ * -x VALUE, -xVALUE, -abc for switches, -- to end flags, flags and positional
+ * arguments in any order.  The help text is the table.
+ *
+ *	static const struct arg table[] = {
+ *		{{.name = "config", .type = SL_OPT_STR, .offset = offsetof(struct opts, config),
+ *		  .def = "/etc/sluice/shipper.yaml", .help = "configuration file"}, 'c', "FILE"},
+ *		{{.name = "once", .type = SL_OPT_BOOL, .offset = offsetof(struct opts, once),
+ *		  .help = "read to the end, then exit"}},
+ *		{{0}}};
+ *	static const struct args args = {"shipper", "[OPTION…] FILE…", "Ships logs.", table,
+ *		.rest = offsetof(struct opts, files), .rest_max = SIZE_MAX};
+ *
+ *	int code = args_run(&args, argc, argv, &mem, &opts);
+ *	if (code >= 0)
+ *		return code;		--help and --version (0), wrong usage (64)
+ *
+ * --help (-h) and --version (-V) come by themselves.  Values live in `mem`.
+ */
+#ifndef SLUICE_CONF_ARGS_H
+#define SLUICE_CONF_ARGS_H
+
+#include "common/conf/option.h"
+
+#define EXIT_USAGE  64 /* sysexits.h: EX_USAGE */
+#define EXIT_CONFIG 78 /* EX_CONFIG */
+
+enum arg_flag {
+	ARG_OPTIONAL = 1, /* --name alone means `bare`; a value only as --name=VALUE */
+	ARG_HIDDEN = 2,	  /* not in the help */
+};
+
+struct arg {
+	struct sl_option opt; /* BOOL takes no value; LIST and PAIRS may be repeated */
+	char letter;	      /* 0 = none */
+	const char *value;    /* what the help calls the value: "DIR" */
+	const char *aliases;  /* other long spellings: "tail|limit"; NULL = none */
+	unsigned flags;	      /* enum arg_flag */
+	const char *bare;     /* of ARG_OPTIONAL */
+	const char *heading;  /* starts a group in the help; NULL = same group */
+	size_t given;	      /* offset of an int that counts how often; 0 = not wanted */
+};
+
+struct args {
+	const char *program;
+	const char *usage;	 /* behind the program's name */
+	const char *about;	 /* a sentence or two */
+	const struct arg *table; /* ends with {{0}} */
+	size_t rest;		 /* offset of a struct sl_list for positional arguments */
+	size_t rest_max;	 /* how many may be there; 0 = none, then `rest` is not used */
+	const char *env;	 /* "LOGQ_": LOGQ_NO_PAGER=1 works as --no-pager; NULL = none */
+	const char *epilog;	 /* behind the options, e.g. examples; may be NULL */
+	int usage_code;		 /* exit status of wrong usage; 0 = EXIT_USAGE */
+};
+
+/*
+ * Defaults, then environment, then flags into the zeroed target.  0;
+ * -EINVAL with text in reterr; ARGS_HELP or ARGS_VERSION when asked for.
+ */
+enum args_asked { ARGS_HELP = 1, ARGS_VERSION = 2 };
+int args_parse(const struct args *args, int argc, char *const argv[], struct option_mem *mem,
+	       void *target, struct err *reterr);
+/* parse, and print what is to be printed.  -1: go on; else the exit status. */
+int args_run(const struct args *args, int argc, char *const argv[], struct option_mem *mem,
+	     void *target);
+void args_help(const struct args *args, struct buf *out);
+
+#endif

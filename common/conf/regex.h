@@ -1,0 +1,51 @@
+/*
+ * regex.h - PCRE2, the way all of Sluice uses it.
+ *
+ * UTF mode that also accepts invalid UTF-8 in the subject, JIT where the
+ * system allows it (the interpreter elsewhere), a match limit so that no
+ * pattern runs away (acceptance F26), no memory allocated per match: each
+ * thread keeps one set of offsets.  A compiled regex is immutable and may be
+ * used by many threads.
+ *
+ *	struct regex *re;
+ *	r = regex_new(SPAN("time(out|d out)"), REGEX_ICASE, &re, &err);
+ *	hit = regex_match(re, text);		1, 0, or -E2BIG: match limit
+ *	regex_free(re);
+ */
+#ifndef SLUICE_CONF_REGEX_H
+#define SLUICE_CONF_REGEX_H
+
+#include "common/base/err.h"
+#include "common/base/span.h"
+
+#define REGEX_MATCH_LIMIT 100000
+#define REGEX_PATTERN_MAX (64u << 10)
+
+enum regex_flag {
+	REGEX_ICASE = 1,
+	REGEX_ANCHORED = 2, /* only at the start of the subject */
+	REGEX_DOTALL = 4,   /* '.' matches newlines too */
+};
+
+struct regex;
+
+/* -EINVAL with text and reterr->offset, the byte of the pattern; -E2BIG, -ENOMEM. */
+int regex_new(struct span pattern, unsigned flags, struct regex **ret, struct err *reterr);
+void regex_free(struct regex *regex);
+
+/* 1 match, 0 none, -E2BIG match limit, -ENOMEM. */
+int regex_match(const struct regex *regex, struct span subject);
+/*
+ * The same with groups: groups[0] is the whole match; a group that took no
+ * part has a NULL ptr.  Returns how many of `max` were filled, 0 for no match.
+ * The search starts at byte `start`, with what is before it as context.
+ */
+int regex_exec(const struct regex *regex, struct span subject, size_t start, struct span *groups,
+	       size_t max);
+
+/* Groups of the pattern, the whole match not counted. */
+size_t regex_groups(const struct regex *regex);
+/* Name of group i (from 1), or the empty span; lives as long as the regex. */
+struct span regex_group_name(const struct regex *regex, size_t i);
+
+#endif
