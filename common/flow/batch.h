@@ -2,11 +2,17 @@
  * batch.h - records that travel together, with the memory they live in.
  *
  * A batch has one owner thread at any moment and moves by pointer.  Its arena
- * holds the bytes read (text), the record array, fields and copies; reset
- * gives all of it back at once and keeps the memory.
+ * holds the bytes read (text), fields and copies; reset gives all of it back at
+ * once and keeps the memory.  The record array is allocated once, by init.
  *
  *	[base ................................ end)   bytes of the source
  *	 | rec 0 | rec 1 |  filtered  | rec 2 |       prev_end = end of the batch before
+ *
+ *	batch_init(&b, 1024, 4 << 20);
+ *	while ((rec = batch_add(&b, line)))
+ *		parse(rec);
+ *	batch_reset(&b);	the next batch, without malloc
+ *	batch_release(&b);
  */
 #ifndef SLUICE_FLOW_BATCH_H
 #define SLUICE_FLOW_BATCH_H

@@ -16,8 +16,18 @@
  *	ranges_len u32 · reserved u32 · min_time, max_time i64 · hash_base, hash_end u64 ·
  *	labels (varint length + text: host, service, file) · ranges
  *
- * ranges: per record varint(gap before it) · varint(length), where the first
- * gap counts from `base`; a run of contiguous records costs one or two bytes each.
+ * ranges: per record varint(length × 2 + g), and when g is 1 varint(gap), the
+ * bytes between the record before it (the first: `base`) and this one.  Contiguous
+ * records cost one byte each below 64 bytes, two below 8 KiB.
+ *
+ *	block_writer_new(0, &w);
+ *	wire_write_record(block_writer_text(w), rec, &labels);
+ *	block_writer_record(w, rec->start, rec->end, rec->time_ns);
+ *	block_writer_finish(w, &header, &out);		→ producer_send(… buf_span(&out) …)
+ *
+ *	block_read(r, message.payload, &block, &err);
+ *	block_ranges(&block, &it);
+ *	while (block_range_next(&it, &start, &end) && span_cut(&block.text, '\n', &line)) …
  */
 #ifndef SLUICE_FLOW_BLOCK_H
 #define SLUICE_FLOW_BLOCK_H
@@ -30,6 +40,7 @@
 #define BLOCK_RAW_TARGET  (256u << 10) /* NDJSON bytes a producer aims at */
 #define BLOCK_RAW_MAX     (32u << 20)  /* more is refused before allocation */
 #define BLOCK_RECORDS_MAX (1u << 20)
+#define BLOCK_LABELS_MAX  (16u << 10) /* host, service and file together */
 
 struct source_id {
 	uint8_t bytes[16];
@@ -49,21 +60,30 @@ struct block_header {
 
 /* Collects one block.  Owns its buffers and its zstd context; reused for each block. */
 struct block_writer;
+/* zstd_level 0 = the default, 1. */
 int block_writer_new(int zstd_level, struct block_writer **ret);
 void block_writer_free(struct block_writer *writer);
 
 /* Where the NDJSON goes: append whole lines, and after each line call …_record(). */
 struct buf *block_writer_text(struct block_writer *writer);
-/* The line just appended came from [start, end) of the source. */
+/*
+ * The line just appended came from [start, end) of the source, not empty and
+ * behind the record before it.  -EINVAL when it is not so, -E2BIG when the block is full,
+ * -ENOMEM; then the line is taken back and the block is as it was.
+ */
 int block_writer_record(struct block_writer *writer, uint64_t start, uint64_t end, int64_t time_ns);
 size_t block_writer_records(const struct block_writer *writer);
 
 /*
  * Compress and append the block to `out`.  The caller fills source, generation,
  * prev_end, base, end, hashes and labels; counts, lengths and times are the
- * writer's.  The writer is empty again.  0, -ENOBUFS (out's cap), -ENOMEM.
+ * writer's.  The writer is empty again.  On failure writer and `out` stay as they
+ * were: -ENOBUFS (out's cap), -ENOMEM, -EINVAL (a record outside [base, end)),
+ * -E2BIG (labels).
  */
 int block_writer_finish(struct block_writer *writer, struct block_header *header, struct buf *out);
+/* Forget what was collected. */
+void block_writer_reset(struct block_writer *writer);
 
 /* A block taken apart. */
 struct block {

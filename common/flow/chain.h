@@ -44,7 +44,7 @@ struct chain_builtin {
 
 struct chain_env {
 	const struct chain_builtin *builtins; /* ends with {0}; NULL = none */
-	const char *plugin_dir;		      /* for names that are not built in; NULL = none */
+	const char *plugin_dir;               /* for names that are not built in; NULL = none */
 	chain_log_fn *log;
 };
 
@@ -61,7 +61,7 @@ int chain_process(struct chain *chain, struct record *rec);
 
 struct chain_stats {
 	struct span name; /* lives as long as the chain */
-	uint64_t in;	  /* records that it saw: `when` was true */
+	uint64_t in;      /* records that it saw: `when` was true */
 	uint64_t dropped;
 	uint64_t errors;
 };

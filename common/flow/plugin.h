@@ -22,7 +22,7 @@
 #include "common/base/err.h"
 
 struct plugin {
-	void *handle;		 /* of dlopen; NULL when linked in */
+	void *handle;            /* of dlopen; NULL when linked in */
 	struct sl_filter filter; /* a copy; its texts and functions are the object's */
 };
 
