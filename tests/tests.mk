@@ -8,6 +8,7 @@
 
 asan := SAN=address,undefined
 tsan := SAN=thread
+JOBS ?= $(shell nproc)
 RUN = O=$(O) tests/run $(O)/results
 
 check-unit: units plugins-for-tests
@@ -28,7 +29,7 @@ test:
 	$(Q)tests/deps.sh
 	$(Q)rm -rf $(BUILD)/*/results
 	$(Q)status=0; \
-	step() { printf '== %s\n' "$$*"; $(MAKE) --no-print-directory -k "$$@" || status=1; }; \
+	step() { printf '== %s\n' "$$*"; $(MAKE) --no-print-directory -k -j$(JOBS) "$$@" || status=1; }; \
 	step everything; \
 	step check-gates; \
 	step $(asan) check-unit; \
@@ -44,8 +45,9 @@ test:
 deps:
 	$(Q)tests/deps.sh
 demo: deps
-	$(Q)$(MAKE) --no-print-directory all tools
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all tools
 	$(Q)O=$(O) tests/demo.sh
-bench: everything
+bench:
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) everything
 	$(Q)O=$(O) tests/bench/run
 .PHONY: deps demo bench
