@@ -45,7 +45,8 @@ static inline void *arena_alloc(struct arena *arena, size_t size)
 {
 	size_t rounded = (size + 7) & ~(size_t)7;
 
-	if (rounded < size || rounded > (size_t)(arena->end - arena->at))
+	/* One test for three: too large, zero bytes, and a size that wrapped to zero. */
+	if (rounded - 1 >= (size_t)(arena->end - arena->at))
 		return arena_alloc_slow(arena, size);
 	void *p = arena->at;
 
