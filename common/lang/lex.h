@@ -3,14 +3,15 @@
  *
  * A lexer stands on one token; lex_next() moves on.  A token is
  *
- *	WORD    letters, digits, '_' and '.' of Unicode       error  status.code  5m
+ *	WORD    letters, digits (of Unicode) and '_'          error  status_code  5m
  *	QUOTED  "…" and '…' with escapes, `…` without          "a b"  `\d+`
- *	SIGN    one character, or = != =~ !~                   |  (  ,  :
+ *	SIGN    one character, or != =~ !~                     |  (  ,  :  .
  *	END     behind the last byte
  *
  * Comments run from # to the end of the line.  lex->space says that space or a
- * comment stood before the token; `foo-bar` is one compound word, `foo - bar`
- * is not: lex_compound() joins tokens without space between them.
+ * comment stood before the token.  Unquoted, `foo-bar/2.log` is one text,
+ * because no space is in it: lex_compound() joins words and  + - / : . $  that
+ * touch.  A lone one of these signs must be quoted, and so must all else.
  *
  * A lexer owns nothing: `text` of a quoted token lives in lex->arena, all else
  * borrows from the query.  So a lexer can be copied, and a copy put back, to
@@ -85,9 +86,9 @@ bool lex_accept(struct lex *lex, const char *keyword);
 /* Step over `keyword` or say: expected `keyword` <where>, e.g. "after the field list". */
 int lex_expect(struct lex *lex, const char *keyword, const char *where);
 
-/* "…, found X" is appended; the offset is that of the current token. */
+/* -EINVAL at the current token; ", found X" is appended. */
 int lex_error(struct lex *lex, const char *fmt, ...) __attribute__((__format__(__printf__, 2, 3)));
-/* The same, pointing at byte `pos` of the query, nothing appended. */
+/* -EINVAL at byte `pos` of the query, nothing appended. */
 int lex_error_at(struct lex *lex, size_t pos, const char *fmt, ...)
 	__attribute__((__format__(__printf__, 3, 4)));
 /* Bound recursion: 0, or -E2BIG with an error.  lex_leave() after success. */
@@ -99,15 +100,14 @@ static inline void lex_leave(struct lex *lex)
 }
 
 /*
- * Join the tokens up to the next space or one of  * , ( ) [ ] | and `stop`
- * (further characters, may be "").  One quoted token gives its unquoted text,
- * a mixture is taken as it was written.  `what` names it in errors.
+ * A text: one quoted token, or words and + - / : . $ that touch.  `stop` lists
+ * signs of these that end it (":" for what may be a field name, "+-/" in math).
+ * `what` names it in errors: "a regular expression".
  */
 int lex_compound(struct lex *lex, const char *what, const char *stop, struct span *ret);
-
-/* An argument, a phrase: lex_compound() with no further stops. */
+/* The same without stops. */
 int lex_parse_text(struct lex *lex, const char *what, struct span *ret);
-/* A field name; `*` and `prefix*` are refused.  "" and nothing else mean _msg. */
+/* A field name; "" means _msg; `*` and `prefix*` are refused. */
 int lex_parse_field(struct lex *lex, struct span *ret);
 /* A field name, `*` or `prefix*` (the '*' stays in the text). */
 int lex_parse_field_filter(struct lex *lex, struct span *ret);
@@ -125,7 +125,7 @@ int lex_parse_fields_in_parens(struct lex *lex, struct span_list *ret);
 /* The two above with `*` and `prefix*` allowed. */
 int lex_parse_field_filters(struct lex *lex, struct span_list *ret);
 int lex_parse_field_filters_in_parens(struct lex *lex, struct span_list *ret);
-/* (a, "b c", d)   maybe empty; a single `*` is the text "*" */
+/* (a, "b c", d)   texts, maybe none; a trailing comma is allowed */
 int lex_parse_args(struct lex *lex, struct span_list *ret);
 
 /* 10, 0x1f, 5KiB, 1_000 and so on, as the reference reads unsigned numbers. */
@@ -136,19 +136,13 @@ int lex_parse_number(struct lex *lex, const char *what, double *ret, struct span
 int lex_parse_duration(struct lex *lex, const char *what, int64_t *ret_ns, struct span *ret_text);
 
 /*
- * "unknown pipe `lmit`; did you mean `limit`?"  Appends the nearest of the
- * space-separated `words` to the error already set, if one is near.
+ * Append "; did you mean `limit`?" to the error already set, if one of the
+ * space-separated `words` is near to what was given.  Returns -EINVAL.
+ *
+ *	lex_error(lex, "unknown pipe");
+ *	return lex_suggest(lex, lex->raw, pipe_names);
  */
-void lex_suggest(struct lex *lex, struct span given, const char *words);
-
-/* Whether `text` must be quoted to be read back as one word (not a keyword, word characters only). */
-bool lex_needs_quotes(struct span text);
-/* Print it, quoted if needed. */
-void lex_print_text(struct buf *out, struct span text);
-/* The same for what may end in '*' (`foo*`, "a b"*). */
-void lex_print_field_filter(struct buf *out, struct span text);
-/* Names that start a pipe: they can't begin a filter behind a pipe unquoted. */
-bool lex_is_pipe_name(struct span name);
+int lex_suggest(struct lex *lex, struct span given, const char *words);
 
 /*
  * The line of the query that the error is in, a caret under the byte, and the

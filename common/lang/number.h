@@ -15,26 +15,36 @@
 #include "common/base/span.h"
 #include <stdint.h>
 
-/* A constant in a query: everything above, and inf, nan. */
+/* Everything above, and inf; never NaN.  False: not a number. */
 bool lang_number(struct span text, double *ret);
-/* A value of a row, for range filters: as above without inf and nan. */
-bool lang_value_number(struct span text, double *ret);
+/* The same without times and addresses, as sort, sum and math read values. */
+bool lang_plain_number(struct span text, double *ret);
+/* An argument that counts or measures: 10 0x1f 0b11 5KiB 10s +inf (= UINT64_MAX). */
+bool lang_unsigned(struct span text, uint64_t *ret);
 
-bool lang_u64(struct span text, uint64_t *ret);  /* digits only, ≤ 20 */
-bool lang_i64(struct span text, int64_t *ret);   /* and a sign */
-bool lang_float(struct span text, double *ret);  /* -12.34 without exponent, ≤ 20 characters */
-bool lang_bytes(struct span text, int64_t *ret); /* 5KiB */
-bool lang_duration(struct span text, int64_t *ret_ns); /* 1h30m5.5s; a unit is needed */
+/* Digits and '_', no leading 0. */
+bool lang_u64(struct span text, uint64_t *ret);
+bool lang_i64(struct span text, int64_t *ret);
+/* -12.34: digits on both sides of the point, no exponent. */
+bool lang_float(struct span text, double *ret);
+/* 5KiB 2MB100KB; a whole number if there is no unit. */
+bool lang_bytes(struct span text, int64_t *ret);
+/* 1h30m5.5s; a unit is needed. */
+bool lang_duration(struct span text, int64_t *ret_ns);
 bool lang_ipv4(struct span text, uint32_t *ret);
-bool lang_ipv6(struct span text, uint8_t ret[16]); /* IPv4 becomes ::ffff:a.b.c.d */
-/* RFC 3339 with a zone (fraction optional): what _time and iso8601 columns hold. */
+/* IPv4 becomes ::ffff:a.b.c.d; a zone (%eth0) is left out. */
+bool lang_ipv6(struct span text, uint8_t ret[16]);
+/* RFC 3339, T or space, fraction and zone optional (none = UTC). */
 bool lang_time(struct span text, int64_t *ret_ns);
+/* hh:mm up to 24:60 → ns; for day_range and zones. */
+bool lang_hhmm(struct span text, int64_t *ret_ns);
 
-/* Order of two values: by number if both are, else natural-sort text. < 0, 0, > 0. */
+/* Order of two values: by number or time if both are one, else natural-sort text. */
 int lang_compare(struct span a, struct span b);
 bool lang_less(struct span a, struct span b);
 
 /* 1h30m5.5s as LogsQL writes durations; returns the length. */
-size_t lang_format_duration(char text[40], int64_t ns);
+#define LANG_DURATION_MAX 64
+size_t lang_format_duration(char text[LANG_DURATION_MAX], int64_t ns);
 
 #endif

@@ -16,6 +16,7 @@
 #ifndef SLUICE_LANG_TOKEN_H
 #define SLUICE_LANG_TOKEN_H
 
+#include "common/base/buf.h"
 #include "common/base/hash.h"
 #include "common/base/span.h"
 #include <stdint.h>
@@ -26,7 +27,7 @@ bool rune_is_word(uint32_t rune);
 uint32_t rune_lower(uint32_t rune);
 uint32_t rune_upper(uint32_t rune);
 
-extern const uint8_t char_word_class[256]; /* 1: ASCII word character, 2: byte ≥ 0x80 */
+extern const uint8_t char_word_class[256]; /* 1: ASCII word character, 2: byte of a longer one */
 
 static inline bool char_is_word(char c)
 {
@@ -41,8 +42,14 @@ static inline uint64_t token_hash(struct span word)
 	return hash64(word);
 }
 
-/* Whether a word begins (or goes on) at the front, or ends at the back, of `text`. */
+/* Whether the first, or the last, character of `text` belongs to a word; false if it is empty. */
 bool text_starts_with_word(struct span text);
 bool text_ends_with_word(struct span text);
+/* Bytes of the last character of `text` (≥ 1; an invalid byte counts 1 and is U+FFFD). */
+size_t utf8_decode_last(struct span text, uint32_t *ret_rune);
+
+/* The text in lower case, rune by rune; invalid bytes stay. */
+void text_lower(struct span text, struct buf *out);
+void text_upper(struct span text, struct buf *out);
 
 #endif

@@ -1,0 +1,24 @@
+/*
+ * quote.h - the three quotes of LogsQL, and of labels in a _stream.
+ *
+ *	"a\tb"   escapes  \a \b \f \n \r \t \v \\ \" \ooo \xhh \uhhhh \Uhhhhhhhh; no newline
+ *	'a\'b'   the same, \' in place of \"; newlines are fine
+ *	`a\b`    as it is
+ */
+#ifndef SLUICE_LANG_QUOTE_H
+#define SLUICE_LANG_QUOTE_H
+
+#include "common/base/arena.h"
+#include "common/base/span.h"
+
+/*
+ * The quoted text at the front of `rest`.  *ret_text borrows if no escape is
+ * in it, else it is in the arena; *ret_len counts the quotes.  -EINVAL: no
+ * quote, no end or a wrong escape; -ENOMEM.
+ */
+int quote_parse(struct span rest, struct arena *arena, struct span *ret_text, size_t *ret_len);
+
+/* What to say about a quote that quote_parse() did not take. */
+const char *quote_problem(char quote);
+
+#endif

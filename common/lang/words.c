@@ -1,0 +1,170 @@
+/*
+ * words.c - keywords, suggestions and quoting; see words.h.
+ */
+#include "common/lang/words.h"
+#include "common/base/utf8.h"
+#include "common/lang/token.h"
+
+const char words_filters[] =
+	"contains_all contains_any contains_common_case eq_field "
+	"equals_common_case exact i in ipv4_range ipv6_range "
+	"json_array_contains_any le_field len_range lt_field pattern_match "
+	"pattern_match_full pattern_match_prefix pattern_match_suffix range re "
+	"seq string_range value_type";
+
+const char words_pipes[] =
+	"block_stats blocks_count coalesce collapse_nums copy cp decolorize del delete diff drop "
+	"drop_empty_fields eval extract extract_regexp facets field_names field_values fields "
+	"filter first format generate_sequence hash head join json_array_len keep last len limit "
+	"math mv offset order pack_json pack_logfmt patterns query_stats rename replace "
+	"replace_regexp rm running_stats sample set_stream_fields skip sort split stats "
+	"stats_remote stream_context time_add top total_stats trace union uniq unpack_json "
+	"unpack_logfmt unpack_syslog unpack_words unroll where";
+
+const char words_stats[] =
+	"any avg count count_empty count_uniq count_uniq_hash field_max field_min first histogram "
+	"json_values last max median min quantile rate rate_sum row_any row_max row_min stddev sum "
+	"sum_len uniq_values values";
+
+/* Words that have a meaning somewhere else in a query. */
+static const char words_other[] = "and or not now offset options if by as from abs ceil exp floor "
+				  "ln rand round";
+
+static bool next_word(struct span *list, struct span *ret)
+{
+	return span_cut(list, ' ', ret);
+}
+
+bool words_have(const char *list, struct span word)
+{
+	struct span rest = span_cstr(list), candidate;
+
+	while (next_word(&rest, &candidate))
+		if (span_ieq(candidate, word))
+			return true;
+	return false;
+}
+
+#define NEAREST_MAX 32
+
+/* Letters to insert, delete, replace or swap with a neighbor to get from a to b. */
+static unsigned edit_distance(struct span a, struct span b)
+{
+	unsigned rows[3][NEAREST_MAX + 1];
+	unsigned *before = rows[0], *above = rows[1], *row = rows[2];
+
+	for (size_t j = 0; j <= b.len; j++)
+		above[j] = (unsigned)j;
+	for (size_t i = 1; i <= a.len; i++) {
+		row[0] = (unsigned)i;
+		for (size_t j = 1; j <= b.len; j++) {
+			bool same = rune_lower((uint8_t)a.ptr[i - 1]) == (uint8_t)b.ptr[j - 1];
+			unsigned best = above[j - 1] + !same;
+
+			best = above[j] + 1 < best ? above[j] + 1 : best;
+			best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
+			if (i > 1 && j > 1 && a.ptr[i - 1] == b.ptr[j - 2] &&
+			    a.ptr[i - 2] == b.ptr[j - 1] && before[j - 2] + 1 < best)
+				best = before[j - 2] + 1;
+			row[j] = best;
+		}
+		unsigned *oldest = before;
+
+		before = above;
+		above = row;
+		row = oldest;
+	}
+	return above[b.len];
+}
+
+struct span words_nearest(const char *list, struct span given)
+{
+	struct span rest = span_cstr(list), word, best = {0};
+	unsigned least = 3;
+
+	if (given.len < 2 || given.len > NEAREST_MAX)
+		return best;
+	while (next_word(&rest, &word)) {
+		if (word.len > NEAREST_MAX)
+			continue;
+		unsigned distance = edit_distance(given, word);
+
+		if (distance < least && distance * 3 <= word.len) {
+			least = distance;
+			best = word;
+		}
+	}
+	return best;
+}
+
+bool text_needs_quotes(struct span text)
+{
+	struct span rest = text, word;
+
+	if (!token_next(&rest, &word) || word.len != text.len)
+		return true;
+	return words_have(words_filters, text) || words_have(words_pipes, text) ||
+	       words_have(words_stats, text) || words_have(words_other, text);
+}
+
+void text_print_quoted(struct buf *out, struct span text)
+{
+	uint32_t rune;
+
+	buf_putc(out, '"');
+	while (text.len) {
+		size_t n = utf8_decode(text, &rune);
+		char c = text.ptr[0];
+
+		if (c == '"' || c == '\\')
+			buf_printf(out, "\\%c", c);
+		else if (c == '\n' || c == '\t' || c == '\r')
+			buf_printf(out, "\\%c", c == '\n' ? 'n' : c == '\t' ? 't' : 'r');
+		else if (rune < 0x20 || rune == 0x7f || (rune == 0xfffd && n == 1))
+			buf_printf(out, "\\x%02x", (uint8_t)c);
+		else
+			buf_puts(out, span_take(text, n));
+		text = span_skip(text, n);
+	}
+	buf_putc(out, '"');
+}
+
+void text_print(struct buf *out, struct span text)
+{
+	if (text_needs_quotes(text))
+		text_print_quoted(out, text);
+	else
+		buf_puts(out, text);
+}
+
+void text_print_field_filter(struct buf *out, struct span text)
+{
+	if (!span_ends(text, SPAN("*"))) {
+		text_print(out, text);
+		return;
+	}
+	text.len--;
+	if (text.len)
+		text_print(out, text);
+	buf_putc(out, '*');
+}
+
+static void print_list(struct buf *out, const struct span *texts, size_t n,
+		       void (*print)(struct buf *, struct span))
+{
+	for (size_t i = 0; i < n; i++) {
+		if (i)
+			buf_puts(out, SPAN(", "));
+		print(out, texts[i]);
+	}
+}
+
+void text_print_list(struct buf *out, const struct span *texts, size_t n)
+{
+	print_list(out, texts, n, text_print);
+}
+
+void text_print_field_filters(struct buf *out, const struct span *texts, size_t n)
+{
+	print_list(out, texts, n, text_print_field_filter);
+}
