@@ -31,30 +31,30 @@
 
 enum arg_flag {
 	ARG_OPTIONAL = 1, /* --name alone means `bare`; a value only as --name=VALUE */
-	ARG_HIDDEN = 2,	  /* not in the help */
+	ARG_HIDDEN = 2,   /* not in the help */
 };
 
 struct arg {
 	struct sl_option opt; /* BOOL takes no value; LIST and PAIRS may be repeated */
-	char letter;	      /* 0 = none */
+	char letter;          /* 0 = none */
 	const char *value;    /* what the help calls the value: "DIR" */
 	const char *aliases;  /* other long spellings: "tail|limit"; NULL = none */
-	unsigned flags;	      /* enum arg_flag */
+	unsigned flags;       /* enum arg_flag */
 	const char *bare;     /* of ARG_OPTIONAL */
 	const char *heading;  /* starts a group in the help; NULL = same group */
-	size_t given;	      /* offset of an int that counts how often; 0 = not wanted */
+	size_t given;         /* offset of an int that counts how often; 0 = not wanted */
 };
 
 struct args {
 	const char *program;
-	const char *usage;	 /* behind the program's name */
-	const char *about;	 /* a sentence or two */
+	const char *usage;       /* behind the program's name */
+	const char *about;       /* a sentence or two */
 	const struct arg *table; /* ends with {{0}} */
-	size_t rest;		 /* offset of a struct sl_list for positional arguments */
-	size_t rest_max;	 /* how many may be there; 0 = none, then `rest` is not used */
-	const char *env;	 /* "LOGQ_": LOGQ_NO_PAGER=1 works as --no-pager; NULL = none */
-	const char *epilog;	 /* behind the options, e.g. examples; may be NULL */
-	int usage_code;		 /* exit status of wrong usage; 0 = EXIT_USAGE */
+	size_t rest;             /* offset of a struct sl_list for positional arguments */
+	size_t rest_max;         /* how many may be there; 0 = none, then `rest` is not used */
+	const char *env;         /* "LOGQ_": LOGQ_NO_PAGER=1 works as --no-pager; NULL = none */
+	const char *epilog;      /* behind the options, e.g. examples; may be NULL */
+	int usage_code;          /* exit status of wrong usage; 0 = EXIT_USAGE */
 };
 
 /*

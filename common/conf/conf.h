@@ -40,11 +40,11 @@
 
 #include "common/conf/option.h"
 
-#define CONF_FILE_MAX	 (4u << 20)  /* bytes of one file */
-#define CONF_BUDGET	 (64u << 20) /* memory of one configuration */
-#define CONF_DEPTH_MAX	 32	     /* nesting, aliases expanded */
-#define CONF_INCLUDE_MAX 8	     /* include within include */
-#define CONF_ERRORS_MAX	 100
+#define CONF_FILE_MAX    (4u << 20)  /* bytes of one file */
+#define CONF_BUDGET      (64u << 20) /* memory of one configuration */
+#define CONF_DEPTH_MAX   32          /* nesting, aliases expanded */
+#define CONF_INCLUDE_MAX 8           /* include within include */
+#define CONF_ERRORS_MAX  100
 
 struct conf;
 struct conf_schema;
@@ -53,15 +53,15 @@ enum conf_kind { CONF_NULL, CONF_SCALAR, CONF_SEQUENCE, CONF_MAPPING };
 
 struct conf_node {
 	enum conf_kind kind;
-	struct span text;	 /* of a scalar, expanded */
-	struct span key;	 /* when it is a member of a mapping */
-	const char *file;	 /* or the flag that gave it: "--to" */
-	int line, col;		 /* from 1; of the key for members, as editors count; 0 = no file */
+	struct span text;        /* of a scalar, expanded */
+	struct span key;         /* when it is a member of a mapping */
+	const char *file;        /* or the flag that gave it: "--to" */
+	int line, col;           /* from 1; of the key for members, as editors count; 0 = no file */
 	int text_line, text_col; /* of the value */
 	struct conf_node *parent, *first, *last, *next;
 	const struct conf_layer *layers; /* what conf_apply laid over it, for printing */
-	bool quoted;			 /* never null, never a block of text */
-	bool implied;			 /* not in the file: a section of defaults */
+	bool quoted;                     /* never null, never a block of text */
+	bool implied;                    /* not in the file: a section of defaults */
 };
 
 enum conf_sub_kind {
@@ -88,9 +88,9 @@ struct conf_sub {
 };
 
 struct conf_schema {
-	size_t size;			 /* of the struct; conf_apply zeroes it */
+	size_t size;                     /* of the struct; conf_apply zeroes it */
 	const struct sl_option *options; /* ends with {0}; NULL = none */
-	const struct conf_sub *subs;	 /* ends with {0}; NULL = none */
+	const struct conf_sub *subs;     /* ends with {0}; NULL = none */
 	/*
 	 * The choices of the ENUM option `type` have their own keys: variant i
 	 * belongs to choice i and fills the same struct.  NULL = none.

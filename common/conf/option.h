@@ -7,6 +7,9 @@
  * Values that need memory (texts, lists, regexes) live in the `option_mem` of
  * the configuration that they were read from.
  *
+ * Ranges: min and max both 0 = none; max 0 with a positive min = no upper limit.
+ * Defaults of LIST and PAIRS are written "[a, b]" and "{k: v, k: v}".
+ *
  *	r = option_store(&mem, row, text, target, &err);
  *	→ -EINVAL "expected a duration such as 500ms, 5s or 1h, got 'soon'"
  */

@@ -15,11 +15,13 @@
 #ifndef SLUICE_CONF_REGEX_H
 #define SLUICE_CONF_REGEX_H
 
+#include "common/base/cleanup.h"
 #include "common/base/err.h"
 #include "common/base/span.h"
 
 #define REGEX_MATCH_LIMIT 100000
 #define REGEX_PATTERN_MAX (64u << 10)
+#define REGEX_GROUPS_MAX  64
 
 enum regex_flag {
 	REGEX_ICASE = 1,
@@ -32,6 +34,7 @@ struct regex;
 /* -EINVAL with text and reterr->offset, the byte of the pattern; -E2BIG, -ENOMEM. */
 int regex_new(struct span pattern, unsigned flags, struct regex **ret, struct err *reterr);
 void regex_free(struct regex *regex);
+DEFINE_CLEANUP(struct regex *, regex_free);
 
 /* 1 match, 0 none, -E2BIG match limit, -ENOMEM. */
 int regex_match(const struct regex *regex, struct span subject);

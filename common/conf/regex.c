@@ -1,0 +1,232 @@
+#define PCRE2_CODE_UNIT_WIDTH 8
+
+#include "common/conf/regex.h"
+#include "common/base/check.h"
+#include "common/base/cleanup.h"
+#include <errno.h>
+#include <pcre2.h>
+#include <pthread.h>
+
+#define REGEX_MAGIC    0x52475831u
+#define HEAP_LIMIT_KIB 8192
+#define JIT_STACK_MAX  (1u << 20)
+
+struct regex {
+	unsigned magic;
+	pcre2_code *code;
+	pcre2_match_context *limits;
+	size_t ngroups;
+};
+
+/*
+ * What a match writes into, one per thread and made at its first match: the
+ * hot path allocates nothing, and a compiled regex stays immutable.
+ */
+struct scratch {
+	pcre2_match_data *data;
+	pcre2_jit_stack *stack;
+};
+
+static pthread_key_t scratch_key;
+static pthread_once_t scratch_once = PTHREAD_ONCE_INIT;
+static _Thread_local struct scratch *scratch;
+
+static void scratch_free(void *pointer)
+{
+	struct scratch *s = pointer;
+
+	pcre2_match_data_free(s->data);
+	pcre2_jit_stack_free(s->stack);
+	free(s);
+	scratch = NULL;
+}
+
+static void make_key(void)
+{
+	CHECK(pthread_key_create(&scratch_key, scratch_free) == 0);
+}
+
+static struct scratch *scratch_get(void)
+{
+	if (scratch)
+		return scratch;
+	pthread_once(&scratch_once, make_key);
+	struct scratch *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->data = pcre2_match_data_create(REGEX_GROUPS_MAX + 1, NULL);
+	s->stack = pcre2_jit_stack_create(32 << 10, JIT_STACK_MAX, NULL);
+	if (!s->data || !s->stack || pthread_setspecific(scratch_key, s) != 0) {
+		scratch_free(s);
+		return NULL;
+	}
+	scratch = s;
+	return s;
+}
+
+/* PCRE2 asks, in the thread that matches. */
+static pcre2_jit_stack *stack_of_thread(void *unused)
+{
+	(void)unused;
+	return scratch ? scratch->stack : NULL;
+}
+
+static uint32_t compile_options(unsigned flags)
+{
+	return PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C |
+	       (flags & REGEX_ICASE ? PCRE2_CASELESS : 0) |
+	       (flags & REGEX_ANCHORED ? PCRE2_ANCHORED : 0) |
+	       (flags & REGEX_DOTALL ? PCRE2_DOTALL : 0);
+}
+
+static int compile(struct span pattern, unsigned flags, pcre2_code **ret, struct err *reterr)
+{
+	PCRE2_SIZE at = 0;
+	int code = 0;
+
+	*ret = pcre2_compile((PCRE2_SPTR)(pattern.len ? pattern.ptr : ""), pattern.len,
+			     compile_options(flags), &code, &at, NULL);
+	if (*ret)
+		return 0;
+
+	PCRE2_UCHAR text[256];
+
+	pcre2_get_error_message(code, text, sizeof(text));
+	return err_at(reterr, code == PCRE2_ERROR_NOMEMORY ? -ENOMEM : -EINVAL, at, "%s",
+		      (const char *)text);
+}
+
+static int set_limits(struct regex *re)
+{
+	re->limits = pcre2_match_context_create(NULL);
+	if (!re->limits)
+		return -ENOMEM;
+	pcre2_set_match_limit(re->limits, REGEX_MATCH_LIMIT);
+	pcre2_set_heap_limit(re->limits, HEAP_LIMIT_KIB);
+	pcre2_jit_stack_assign(re->limits, stack_of_thread, NULL);
+	return 0;
+}
+
+int regex_new(struct span pattern, unsigned flags, struct regex **ret, struct err *reterr)
+{
+	_cleanup_(regex_freep) struct regex *re = NULL;
+	uint32_t groups = 0;
+	int r;
+
+	if (pattern.len > REGEX_PATTERN_MAX)
+		return err_set(reterr, -E2BIG, "pattern is longer than %u bytes",
+			       REGEX_PATTERN_MAX);
+	re = calloc(1, sizeof(*re));
+	if (!re)
+		return err_set(reterr, -ENOMEM, "out of memory");
+	re->magic = REGEX_MAGIC;
+	r = compile(pattern, flags, &re->code, reterr);
+	if (r < 0)
+		return r;
+	pcre2_pattern_info(re->code, PCRE2_INFO_CAPTURECOUNT, &groups);
+	if (groups > REGEX_GROUPS_MAX)
+		return err_set(reterr, -E2BIG, "pattern has more than %d groups", REGEX_GROUPS_MAX);
+	re->ngroups = groups;
+	if (set_limits(re) < 0)
+		return err_set(reterr, -ENOMEM, "out of memory");
+	/* Where writable and executable memory is refused, the interpreter does it. */
+	(void)pcre2_jit_compile(re->code, PCRE2_JIT_COMPLETE);
+	*ret = TAKE(re);
+	return 0;
+}
+
+void regex_free(struct regex *regex)
+{
+	if (!regex)
+		return;
+	CHECK_MAGIC(regex, REGEX_MAGIC);
+	pcre2_code_free(regex->code);
+	pcre2_match_context_free(regex->limits);
+	free(regex);
+}
+
+static int match_error(int code)
+{
+	switch (code) {
+	case PCRE2_ERROR_NOMATCH:
+		return 0;
+	case PCRE2_ERROR_MATCHLIMIT:
+	case PCRE2_ERROR_DEPTHLIMIT:
+	case PCRE2_ERROR_HEAPLIMIT:
+	case PCRE2_ERROR_JIT_STACKLIMIT:
+		return -E2BIG;
+	case PCRE2_ERROR_NOMEMORY:
+		return -ENOMEM;
+	default:
+		return -EINVAL;
+	}
+}
+
+/* The number of offset pairs that were set, 0 for no match, or a negative errno. */
+static int run(const struct regex *regex, struct span subject, size_t start,
+	       const struct scratch *s)
+{
+	CHECK_MAGIC(regex, REGEX_MAGIC);
+	int code = pcre2_match(regex->code, (PCRE2_SPTR)(subject.len ? subject.ptr : ""),
+			       subject.len, start, 0, s->data, regex->limits);
+
+	return code > 0 ? code : match_error(code);
+}
+
+int regex_match(const struct regex *regex, struct span subject)
+{
+	const struct scratch *s = scratch_get();
+	int r = s ? run(regex, subject, 0, s) : -ENOMEM;
+
+	return r > 0 ? 1 : r;
+}
+
+int regex_exec(const struct regex *regex, struct span subject, size_t start, struct span *groups,
+	       size_t max)
+{
+	const struct scratch *s = scratch_get();
+
+	if (!s)
+		return -ENOMEM;
+	if (start > subject.len)
+		return 0;
+	int r = run(regex, subject, start, s);
+
+	if (r <= 0)
+		return r;
+	const PCRE2_SIZE *pairs = pcre2_get_ovector_pointer(s->data);
+	size_t n = regex->ngroups + 1 < max ? regex->ngroups + 1 : max;
+
+	for (size_t i = 0; i < n; i++) {
+		bool set = i < (size_t)r && pairs[2 * i] != PCRE2_UNSET;
+
+		groups[i] =
+			set ? span_of(subject.ptr + pairs[2 * i], pairs[2 * i + 1] - pairs[2 * i])
+			    : span_of(NULL, 0);
+	}
+	return (int)n;
+}
+
+size_t regex_groups(const struct regex *regex)
+{
+	return regex->ngroups;
+}
+
+/* Entries of the name table: group number (2 bytes, big endian), name, NUL. */
+struct span regex_group_name(const struct regex *regex, size_t i)
+{
+	uint32_t count = 0, size = 0;
+	PCRE2_SPTR table = NULL;
+
+	pcre2_pattern_info(regex->code, PCRE2_INFO_NAMECOUNT, &count);
+	pcre2_pattern_info(regex->code, PCRE2_INFO_NAMEENTRYSIZE, &size);
+	pcre2_pattern_info(regex->code, PCRE2_INFO_NAMETABLE, &table);
+	for (uint32_t n = 0; n < count; n++) {
+		PCRE2_SPTR entry = table + (size_t)n * size;
+
+		if ((((size_t)entry[0] << 8) | entry[1]) == i)
+			return span_cstr((const char *)entry + 2);
+	}
+	return span_of(NULL, 0);
+}
