@@ -3,9 +3,13 @@
 #include <errno.h>
 
 static const struct arg help_arg = {
-	{.name = "help", .type = SL_OPT_BOOL, .help = "print this help"}, 'h'};
+	.opt = {.name = "help", .type = SL_OPT_BOOL, .help = "print this help"},
+	.letter = 'h',
+};
 static const struct arg version_arg = {
-	{.name = "version", .type = SL_OPT_BOOL, .help = "print the version"}, 'V'};
+	.opt = {.name = "version", .type = SL_OPT_BOOL, .help = "print the version"},
+	.letter = 'V',
+};
 
 struct parse {
 	const struct args *args;

@@ -7,13 +7,15 @@
  * arguments in any order.  The help text is the table.
  *
  *	static const struct arg table[] = {
- *		{{.name = "config", .type = SL_OPT_STR, .offset = offsetof(struct opts, config),
- *		  .def = "/etc/sluice/shipper.yaml", .help = "configuration file"}, 'c', "FILE"},
- *		{{.name = "once", .type = SL_OPT_BOOL, .offset = offsetof(struct opts, once),
- *		  .help = "read to the end, then exit"}},
- *		{{0}}};
- *	static const struct args args = {"shipper", "[OPTION…] FILE…", "Ships logs.", table,
- *		.rest = offsetof(struct opts, files), .rest_max = SIZE_MAX};
+ *		{.opt = {.name = "config", .type = SL_OPT_STR, .help = "configuration file",
+ *			 .offset = offsetof(struct opts, config), .def = "/etc/sluice/shipper.yaml"},
+ *		 .letter = 'c', .value = "FILE"},
+ *		{.opt = {.name = "once", .type = SL_OPT_BOOL, .help = "read to the end, then exit",
+ *			 .offset = offsetof(struct opts, once)}},
+ *		{.opt = {0}}};
+ *	static const struct args args = {
+ *		.program = "shipper", .usage = "[OPTION…] FILE…", .about = "Ships logs.",
+ *		.table = table, .rest = offsetof(struct opts, files), .rest_max = SIZE_MAX};
  *
  *	int code = args_run(&args, argc, argv, &mem, &opts);
  *	if (code >= 0)
@@ -49,7 +51,7 @@ struct args {
 	const char *program;
 	const char *usage;       /* behind the program's name */
 	const char *about;       /* a sentence or two */
-	const struct arg *table; /* ends with {{0}} */
+	const struct arg *table; /* ends with {.opt = {0}} */
 	size_t rest;             /* offset of a struct sl_list for positional arguments */
 	size_t rest_max;         /* how many may be there; 0 = none, then `rest` is not used */
 	const char *env;         /* "LOGQ_": LOGQ_NO_PAGER=1 works as --no-pager; NULL = none */

@@ -21,8 +21,10 @@
  *	static const struct conf_schema schema = {
  *		.size = sizeof(struct settings), .options = options,
  *		.subs = (const struct conf_sub[]){
- *			{"inputs", CONF_MANY, offsetof(struct settings, inputs), &input_schema},
- *			{"tls", CONF_ONE, offsetof(struct settings, tls), &tls_schema},
+ *			{.name = "inputs", .kind = CONF_MANY, .schema = &input_schema,
+ *			 .offset = offsetof(struct settings, inputs)},
+ *			{.name = "tls", .kind = CONF_ONE, .schema = &tls_schema,
+ *			 .offset = offsetof(struct settings, tls)},
  *			{0}}};
  *
  *	struct settings s;

@@ -391,8 +391,6 @@ static int load_file(struct conf *conf, const char *path, int depth, const struc
 			return conf_error_value(conf, from, SPAN(""),
 						"include: '%s' is loaded already", path);
 	r = io_read_file(path, &text, &err);
-	if (r == -ENOBUFS)
-		r = err_set(&err, r, "%s is larger than %u bytes", path, CONF_FILE_MAX);
 	if (r < 0 && from)
 		return conf_error_value(conf, from, SPAN(""), "include: %s", err.text);
 	if (r < 0)

@@ -7,8 +7,8 @@
  * the same time.
  *
  *	static const struct http_route routes[] = {
- *		{"GET", "/livez", livez},
- *		{"GET|POST", "/api/v1/query", query},
+ *		{.method = "GET", .path = "/livez", .handle = livez},
+ *		{.method = "GET|POST", .path = "/api/v1/query", .handle = query},
  *		{0}};
  *	struct http_conf hc = {.listen = "127.0.0.1:9598", .unix_path = "/run/x.sock"};
  *	http_open(&hc, routes, ctx, &server, &err);
