@@ -300,32 +300,39 @@ int option_store_items(struct option_mem *mem, const struct sl_option *row,
 	return list_append(&s, items, len);
 }
 
-/* "[a, b]" or "{k: v}": the items between the brackets. */
+static struct sl_str trimmed(struct span text)
+{
+	text = span_trim(text);
+	return (struct sl_str){text.ptr, text.len};
+}
+
+bool option_default_next(const struct sl_option *row, struct span *rest, struct sl_str *ret_key,
+			 struct sl_str *ret_value)
+{
+	struct span item;
+
+	if (span_starts(*rest, SPAN("[")) || span_starts(*rest, SPAN("{")))
+		*rest = span_of(rest->ptr + 1, rest->len - 2);
+	if (!span_cut(rest, ',', &item))
+		return false;
+	ptrdiff_t colon = row->type == SL_OPT_PAIRS ? span_chr(item, ':') : -1;
+
+	*ret_key = trimmed(span_take(item, colon < 0 ? 0 : (size_t)colon));
+	*ret_value = trimmed(span_skip(item, (size_t)(colon + 1)));
+	return true;
+}
+
 static int store_default_items(struct option_mem *mem, const struct sl_option *row, void *target,
 			       struct err *reterr)
 {
-	struct span rest = span_trim(span_cstr(row->def)), item;
+	struct store s = {mem, row, {NULL, 0}, (char *)target + row->offset, reterr};
+	struct span rest = span_cstr(row->def);
+	struct sl_str pair[2];
 	int r = 0;
 
-	if (rest.len >= 2 && (rest.ptr[0] == '[' || rest.ptr[0] == '{'))
-		rest = span_of(rest.ptr + 1, rest.len - 2);
-	while (r == 0 && span_cut(&rest, ',', &item)) {
-		char *at = (char *)target + row->offset;
-		struct store s = {mem, row, span_trim(item), at, reterr};
-		ptrdiff_t colon = span_chr(item, ':');
-
-		if (row->type == SL_OPT_LIST) {
-			r = store_list(&s);
-		} else if (colon > 0) {
-			struct span key = span_trim(span_take(item, (size_t)colon));
-			struct span value = span_trim(span_skip(item, (size_t)colon + 1));
-			struct sl_str pair[2] = {{key.ptr, key.len}, {value.ptr, value.len}};
-
-			r = list_append(&s, pair, 2);
-		} else {
-			r = unexpected(&s);
-		}
-	}
+	while (r == 0 && option_default_next(row, &rest, &pair[0], &pair[1]))
+		r = row->type == SL_OPT_LIST ? list_append(&s, &pair[1], 1)
+					     : list_append(&s, pair, 2);
 	return r;
 }
 

@@ -49,6 +49,13 @@ int option_store_items(struct option_mem *mem, const struct sl_option *row,
 int option_defaults(struct option_mem *mem, const struct sl_option *options, void *target,
 		    struct err *reterr);
 
+/*
+ * Walk the default of a LIST or PAIRS row: `rest` starts as span_cstr(row->def),
+ * the key is empty for LIST.  False at the end.
+ */
+bool option_default_next(const struct sl_option *row, struct span *rest, struct sl_str *ret_key,
+			 struct sl_str *ret_value);
+
 /* "a duration", "a size", "one of native, ecs, raw" … for messages. */
 void option_type_text(const struct sl_option *row, struct buf *out);
 /* Choice i of an ENUM row, or the empty span. */

@@ -78,6 +78,30 @@ static bool has_default(const struct sl_option *row)
 	return row->type == SL_OPT_BOOL || row->type == SL_OPT_ENUM;
 }
 
+static struct span span_str(struct sl_str text)
+{
+	return span_of(text.ptr, text.len);
+}
+
+static void print_default_items(struct buf *out, const struct sl_option *row)
+{
+	struct span rest = span_cstr(row->def);
+	bool pairs = row->type == SL_OPT_PAIRS, first = true;
+	struct sl_str key, value;
+
+	buf_putc(out, pairs ? '{' : '[');
+	while (option_default_next(row, &rest, &key, &value)) {
+		buf_puts(out, first ? SPAN("") : SPAN(", "));
+		first = false;
+		if (pairs) {
+			print_text(out, span_str(key), row);
+			buf_puts(out, SPAN(": "));
+		}
+		print_text(out, span_str(value), row);
+	}
+	buf_putc(out, pairs ? '}' : ']');
+}
+
 static void print_default(struct printer *p, const struct sl_option *row)
 {
 	static const char *const zeros[] = {[SL_OPT_INT] = "0",
@@ -90,7 +114,7 @@ static void print_default(struct printer *p, const struct sl_option *row)
 	print_key(p, span_cstr(row->name));
 	buf_putc(p->out, ' ');
 	if (row->def && (row->type == SL_OPT_LIST || row->type == SL_OPT_PAIRS))
-		buf_puts(p->out, span_cstr(row->def));
+		print_default_items(p->out, row);
 	else if (row->def)
 		print_text(p->out, span_cstr(row->def), row);
 	else if (row->type == SL_OPT_ENUM)
