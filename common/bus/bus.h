@@ -74,7 +74,9 @@ int consumer_watermarks(struct consumer *consumer, unsigned partition, int64_t *
  * 1 and a message (give it back with …_release), 0 after timeout_ms without
  * one, -EAGAIN while the bus can't be reached, -ERANGE: ret->partition's offset
  * is not there (ret->offset: what was asked for; look at the watermarks and
- * consumer_seek()).
+ * consumer_seek(); until then that partition stands still).  -EBADMSG: what is at
+ * ret->offset is damaged where it is stored; ret->payload has what can be read of
+ * it, to be released like a message, and the next poll goes on behind it.
  */
 int consumer_poll(struct consumer *consumer, int timeout_ms, struct bus_message *ret);
 void consumer_release(struct consumer *consumer, struct bus_message *message);
