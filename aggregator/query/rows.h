@@ -1,0 +1,102 @@
+/*
+ * rows.h - the rows that travel through the pipes, as columns.
+ *
+ * Rows are dense: row 0 … n-1, all of them count.  A column is one of
+ *
+ *	LOADED   its values are here (struct column of common/data/column.h)
+ *	LAZY     it will be read from the block when somebody asks, and gathered
+ *	         for the rows that the filter picked
+ *	HIDDEN   deleted: reads as empty
+ *
+ * and while `open` is set, any name that is not listed is a LAZY column of the
+ * block.  So `fields`, `delete`, `rename` and `copy` touch no value.
+ *
+ * Ownership: columns, names and texts live in `arena` or in the block until
+ * whoever made the rows resets the arena, which is after the push that handed
+ * them over returned.  A stage may change the rows it was given (add columns,
+ * keep some rows) and hand them on; what it wants to keep it copies.
+ *
+ * A column that fails to load reads as empty, and `failed` holds the errno:
+ * the executor drops the block and says that the answer is partial.
+ *
+ *	const struct span *user = rows_texts(rows, SPAN("user"));
+ *	struct span *out = ARENA_ARRAY(rows->arena, struct span, rows->n);
+ *	for (uint32_t i = 0; i < rows->n; i++)
+ *		out[i] = lower(user[i]);
+ *	r = rows_set_texts(rows, SPAN("user"), out);
+ *	return r < 0 ? r : stage_push(stage->next, worker, rows);
+ */
+#ifndef SLUICE_QUERY_ROWS_H
+#define SLUICE_QUERY_ROWS_H
+
+#include "common/data/column.h"
+
+enum rows_field_state { ROWS_LOADED, ROWS_LAZY, ROWS_HIDDEN };
+
+struct rows_field {
+	struct span name;
+	struct span source; /* LAZY: the block's name of it */
+	enum rows_field_state state;
+	struct column column; /* LOADED */
+};
+
+struct rows {
+	uint32_t n;
+	struct arena *arena;
+	struct rows_field *fields;
+	size_t nfields, capfields;
+	struct row_block *block; /* NULL: all columns are LOADED */
+	const uint32_t *picked;  /* row of the block of each row; NULL = 0, 1, 2 … */
+	bool open;
+	int failed; /* 0, or the negative errno of the first column that did not load */
+	struct err err;
+};
+
+/* `n` rows without any column. */
+void rows_init(struct rows *rows, struct arena *arena, uint32_t n);
+/* The `n` rows `picked` of a block; NULL = its first n. */
+void rows_init_block(struct rows *rows, struct arena *arena, struct row_block *block,
+		     const uint32_t *picked, uint32_t n);
+
+/* The column of that name; never NULL, empty for a field that no row has. */
+const struct column *rows_column(struct rows *rows, struct span name);
+/* Its values as n texts; never NULL unless the arena is used up (then failed is set). */
+const struct span *rows_texts(struct rows *rows, struct span name);
+/* One value; prefer the two above in loops. */
+struct span rows_text(struct rows *rows, struct span name, uint32_t row);
+
+/*
+ * The names of all columns that are not hidden, in a stable order, in the arena.
+ * A name is there though no row may have a value (absent is empty).
+ */
+int rows_names(struct rows *rows, const struct span **ret_names, size_t *ret_n);
+
+/*
+ * Add a column or replace the one of its name.  Values must be in the arena or
+ * live as long as the rows.  The name is borrowed too.  0 or -ENOMEM.
+ */
+int rows_set(struct rows *rows, const struct column *column);
+int rows_set_texts(struct rows *rows, struct span name, const struct span *texts);
+int rows_set_const(struct rows *rows, struct span name, struct span value);
+int rows_set_times(struct rows *rows, struct span name, const int64_t *times);
+/* Integers whose text is their decimal digits. */
+int rows_set_ints(struct rows *rows, struct span name, const int64_t *ints);
+
+int rows_delete(struct rows *rows, struct span name);
+/* Only these names stay, others read as empty; names without a column become empty ones. */
+int rows_select(struct rows *rows, const struct span *names, size_t n);
+/* `to` is what `from` was; an existing `to` is replaced. */
+int rows_copy(struct rows *rows, struct span from, struct span to);
+int rows_rename(struct rows *rows, struct span from, struct span to);
+
+/* Keep the rows whose bit is set; n changes. */
+int rows_keep(struct rows *rows, const uint64_t *bits);
+/* Keep rows at[0 … n-1] of now, in this order, repetitions allowed. */
+int rows_gather(struct rows *rows, const uint32_t *at, uint32_t n);
+/* Keep rows [from, from + n). */
+int rows_slice(struct rows *rows, uint32_t from, uint32_t n);
+
+/* Load everything that is visible, so that the block may go.  0 or `failed`. */
+int rows_load_all(struct rows *rows);
+
+#endif
