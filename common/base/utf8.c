@@ -95,20 +95,60 @@ size_t utf8_valid_prefix(struct span text)
 	return text.len;
 }
 
+#define REPLACEMENT     "\xef\xbf\xbd"
+#define REPLACEMENT_LEN (sizeof(REPLACEMENT) - 1)
+
+/* Cut the longest valid prefix off *rest, and the invalid subpart behind it. */
+static struct span cut_valid(struct span *rest)
+{
+	struct span good = span_take(*rest, utf8_valid_prefix(*rest));
+	bool ok;
+
+	*rest = span_skip(*rest, good.len);
+	if (rest->len)
+		*rest = span_skip(*rest, measure((const unsigned char *)rest->ptr, rest->len, &ok));
+	return good;
+}
+
+size_t utf8_repaired_len(struct span text)
+{
+	size_t len = 0;
+
+	while (text.len) {
+		size_t before = text.len;
+		struct span good = cut_valid(&text);
+
+		len += good.len + (before > good.len + text.len ? REPLACEMENT_LEN : 0);
+	}
+	return len;
+}
+
+size_t utf8_repair_to(char *out, struct span text)
+{
+	char *p = out;
+
+	while (text.len) {
+		size_t before = text.len;
+		struct span good = cut_valid(&text);
+
+		memcpy(p, good.ptr, good.len);
+		p += good.len;
+		if (before > good.len + text.len) {
+			memcpy(p, REPLACEMENT, REPLACEMENT_LEN);
+			p += REPLACEMENT_LEN;
+		}
+	}
+	return (size_t)(p - out);
+}
+
 void utf8_repair(struct span text, struct buf *out)
 {
-	while (text.len) {
-		size_t good = utf8_valid_prefix(text);
+	size_t len = utf8_repaired_len(text);
 
-		buf_put(out, text.ptr, good);
-		text = span_skip(text, good);
-		if (!text.len)
-			break;
-		bool ok;
-
-		text = span_skip(text, measure((const unsigned char *)text.ptr, text.len, &ok));
-		buf_puts(out, SPAN("\xef\xbf\xbd"));
-	}
+	if (buf_reserve(out, len) < 0)
+		return;
+	if (len)
+		out->len += utf8_repair_to(out->ptr + out->len, text);
 }
 
 size_t utf8_decode(struct span text, uint32_t *ret_rune)

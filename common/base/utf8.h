@@ -17,6 +17,9 @@ static inline bool utf8_valid(struct span text)
 
 /* Append `text` with each maximal invalid subpart replaced by U+FFFD. */
 void utf8_repair(struct span text, struct buf *out);
+/* The same into memory of the caller's, who asks first how much it will be. */
+size_t utf8_repaired_len(struct span text);
+size_t utf8_repair_to(char *out, struct span text);
 
 /*
  * Decode the character at the front.  Returns its length in bytes (≥ 1 when
