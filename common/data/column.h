@@ -9,7 +9,7 @@
  *
  *	CONST  value                         every row has it
  *	DICT   codes[row] -> dict[code]      at most 256 distinct texts
- *	INT    ints[row], scale              decimal: text is ints/10^scale, canonical
+ *	INT    ints[row], scale              decimal: text is ints/10^scale, no trailing zeros
  *	TIME   ints[row]                     ns since the epoch; text is RFC 3339, 9 digits
  *	TEXT   texts[row]
  *
@@ -30,7 +30,8 @@
 #include "common/base/span.h"
 #include <stdint.h>
 
-#define ROW_BLOCK_MAX 65536
+#define ROW_BLOCK_MAX  65536
+#define COLUMN_SCRATCH 48 /* bytes that column_text() may format into */
 
 enum column_kind { COLUMN_CONST, COLUMN_DICT, COLUMN_INT, COLUMN_TIME, COLUMN_TEXT };
 
@@ -67,7 +68,7 @@ static inline void bit_clear(uint64_t *bits, size_t i)
 
 /* A column that is empty in all rows. */
 void column_init_empty(struct column *column, struct span name, uint32_t nrows);
-/* One value as text; formatted into `scratch` (≥ 40 bytes) when it is not stored as text. */
+/* One value as text; formatted into `scratch` (COLUMN_SCRATCH) when it is not stored as text. */
 struct span column_text(const struct column *column, size_t row, char *scratch);
 /* All values as an array of texts, made once; NULL past the arena's budget. */
 const struct span *column_texts(struct column *column, struct arena *arena);

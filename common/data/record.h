@@ -83,10 +83,19 @@ int record_find(const struct record *rec, struct span path, struct field *ret);
 
 /* Append without looking for the key.  0, or -ENOMEM/-E2BIG; spans are borrowed. */
 int record_add(struct record *rec, struct field field);
-/* Add or replace; key and text are copied into the arena. */
+/*
+ * Add or replace; key and text are copied into the arena.  Whatever comes in
+ * can be written afterwards: invalid UTF-8 is replaced, and a text that is not
+ * the JSON it is said to be becomes a string.  Setting `level` also sets the
+ * severity, `timestamp` the time.  0, -ENOMEM, -E2BIG; -EINVAL or -ERANGE when
+ * the text for `timestamp` is no time.
+ */
 int record_set(struct record *rec, struct span key, enum value_type type, struct span text);
 /* 0 or -ENOENT. */
 int record_del(struct record *rec, struct span key);
+
+/* timestamp, level, message, trace_id, span_id: the names that FIELD_CANONICAL goes with. */
+bool record_key_is_canonical(struct span key);
 
 /* TRACE DEBUG INFO WARN ERROR FATAL of a severity number; empty for 0. */
 struct span severity_name(uint32_t severity);

@@ -17,9 +17,10 @@
 void timestamp_format(char text[TIMESTAMP_TEXT_LEN], int64_t ns);
 
 /*
- * What a log line may carry: RFC 3339 and ISO 8601 (T or space, '.' or ',',
- * up to 9 digits, Z, ±hh:mm, ±hhmm, ±hh, none = UTC), and bare numbers
- * (≥ 1e18 ns, ≥ 1e15 µs, ≥ 1e12 ms, else s, with fraction).
+ * What a log line may carry: RFC 3339 and ISO 8601 (T or space, '-' or '/' in
+ * the date, seconds may be missing, '.' or ',' and a fraction, cut after nine
+ * digits, Z, ±hh:mm, ±hhmm, ±hh, none = UTC), and bare numbers (≥ 1e18 ns,
+ * ≥ 1e15 µs, ≥ 1e12 ms, else s, with fraction).
  * 0, -EINVAL, or -ERANGE.  The whole text must be the time.
  */
 int timestamp_parse(struct span text, int64_t *ret_ns);
@@ -27,6 +28,23 @@ int timestamp_parse(struct span text, int64_t *ret_ns);
 int timestamp_parse_iso(struct span text, int64_t *ret_ns, size_t *ret_len);
 /* A number by its magnitude, as above. */
 int timestamp_parse_number(struct span text, int64_t *ret_ns);
+
+/*
+ * The pieces, for the formats of common/parse.  The readers take what they
+ * know from [p, end) and return where they stopped, or NULL.
+ */
+struct civil_time {
+	unsigned year, month, day; /* month and day from 1 */
+	unsigned hour, minute, second;
+	uint32_t ns;
+	int32_t zone_seconds; /* east of Greenwich */
+};
+/* 12:34, 12:34:56, 12:34:56.789, 12:34:56,789 */
+const char *timestamp_read_clock(const char *p, const char *end, struct civil_time *t);
+/* Z, +01:00, +0100, +01, " +0100"; nothing is UTC; NULL when out of range. */
+const char *timestamp_read_zone(const char *p, const char *end, struct civil_time *t);
+/* 0, -EINVAL for a 30th of February, -ERANGE. */
+int timestamp_compose(const struct civil_time *t, int64_t *ret_ns);
 
 /* Days since 1970-01-01 of a proleptic Gregorian date; month 1–12. */
 int64_t timestamp_days(int64_t year, unsigned month, unsigned day);

@@ -1,0 +1,85 @@
+#include "common/data/column.h"
+#include "common/base/num.h"
+#include "common/data/timestamp.h"
+
+void column_init_empty(struct column *column, struct span name, uint32_t nrows)
+{
+	*column = (struct column){
+		.name = name, .kind = COLUMN_CONST, .nrows = nrows, .value = SPAN("")};
+}
+
+/* ints/10^scale without trailing zeros: 150 at scale 2 is "1.5", -5 is "-0.05". */
+static size_t format_decimal(char *text, int64_t n, uint32_t scale)
+{
+	char digits[NUM_TEXT_MAX];
+	uint64_t size = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
+
+	while (scale && size % 10 == 0) {
+		size /= 10;
+		scale--;
+	}
+	size_t ndigits = num_format_u64(digits, size), len = 0;
+
+	if (n < 0)
+		text[len++] = '-';
+	if (!scale) {
+		memcpy(text + len, digits, ndigits);
+		return len + ndigits;
+	}
+	size_t whole = ndigits > scale ? ndigits - scale : 0;
+
+	if (whole)
+		memcpy(text + len, digits, whole);
+	else
+		text[len] = '0';
+	len += whole ? whole : 1;
+	text[len++] = '.';
+	for (size_t zeros = scale - (ndigits - whole); zeros; zeros--)
+		text[len++] = '0';
+	memcpy(text + len, digits + whole, ndigits - whole);
+	return len + ndigits - whole;
+}
+
+struct span column_text(const struct column *column, size_t row, char *scratch)
+{
+	if (column->texts)
+		return column->texts[row];
+	switch (column->kind) {
+	case COLUMN_CONST:
+		return column->value;
+	case COLUMN_DICT:
+		return column->dict[column->codes[row]];
+	case COLUMN_INT:
+		if (column->absent && bit_get(column->absent, row))
+			return SPAN("");
+		return span_of(scratch, format_decimal(scratch, column->ints[row], column->scale));
+	case COLUMN_TIME:
+		timestamp_format(scratch, column->ints[row]);
+		return span_of(scratch, TIMESTAMP_TEXT_LEN);
+	case COLUMN_TEXT:
+		break;
+	}
+	return SPAN("");
+}
+
+const struct span *column_texts(struct column *column, struct arena *arena)
+{
+	char scratch[COLUMN_SCRATCH];
+
+	if (column->texts)
+		return column->texts;
+	struct span *texts = arena_alloc(arena, column->nrows * sizeof(*texts));
+	bool formatted = column->kind == COLUMN_INT || column->kind == COLUMN_TIME;
+
+	if (!texts)
+		return NULL;
+	for (uint32_t row = 0; row < column->nrows; row++) {
+		struct span text = column_text(column, row, scratch);
+
+		texts[row] = formatted ? arena_dup(arena, text) : text;
+		if (formatted && !texts[row].ptr)
+			return NULL;
+	}
+	column->texts = texts;
+	return texts;
+}
