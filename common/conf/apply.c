@@ -9,27 +9,23 @@
 static int apply_mapping(struct conf *conf, struct conf_node *node,
 			 const struct conf_layer *layers);
 
-/* "inputs[1].max_line_bytes: the text of err". */
-static int value_error(struct conf *conf, const struct conf_node *node, struct span extra,
-		       const char *text)
+/* "inputs[1].max_line_bytes: text". */
+static int value_error(struct conf *conf, const struct conf_node *node, const char *text)
 {
 	_cleanup_(buf_release) struct buf path = BUF_INIT(4096);
 
 	conf_path(node, &path);
-	return conf_error_value(conf, node, extra, "%.*s: %s", SPAN_FMT(buf_span(&path)), text);
+	return conf_error_value(conf, node, SPAN(""), "%.*s: %s", SPAN_FMT(buf_span(&path)), text);
 }
 
 static int store_failed(struct conf *conf, const struct conf_node *node,
 			const struct sl_option *row, const struct err *err)
 {
-	struct span caret = SPAN("");
-
 	if (err->code == -ENOMEM)
 		return conf_no_memory(conf);
-	if (row->type == SL_OPT_REGEX && err->code == -EINVAL && span_chr(node->text, '\n') < 0)
-		caret = arena_printf(&conf->mem.arena, "    %.*s\n    %*s^\n", SPAN_FMT(node->text),
-				     (int)err->offset, "");
-	return value_error(conf, node, caret, err->text);
+	if (row->type == SL_OPT_REGEX && err->code == -EINVAL)
+		return conf_error_in(conf, node, err->offset, "%s", err->text);
+	return value_error(conf, node, err->text);
 }
 
 /* Secrets. */
@@ -41,7 +37,7 @@ static int read_secret(struct conf *conf, const struct conf_node *from, const ch
 	int r = io_read_file(path, out, &err);
 
 	if (r < 0)
-		return value_error(conf, from, SPAN(""), err.text);
+		return value_error(conf, from, err.text);
 	while (out->len && (out->ptr[out->len - 1] == '\n' || out->ptr[out->len - 1] == '\r'))
 		out->len--;
 	return 0;
@@ -52,12 +48,12 @@ static const char *credential_path(struct conf *conf, const struct conf_node *fr
 	const char *dir = getenv("CREDENTIALS_DIRECTORY");
 
 	if (span_chr(from->text, '/') >= 0 || span_starts(from->text, SPAN("."))) {
-		value_error(conf, from, SPAN(""), "a credential is a name, not a path");
+		value_error(conf, from, "a credential is a name, not a path");
 		return NULL;
 	}
 	if (!dir) {
 		value_error(
-			conf, from, SPAN(""),
+			conf, from,
 			"CREDENTIALS_DIRECTORY is not set (LoadCredential= of the unit sets it)");
 		return NULL;
 	}
@@ -82,7 +78,7 @@ static int apply_secret(struct conf *conf, const struct conf_node *node,
 	if (!from || from->next || from->kind != CONF_SCALAR ||
 	    (!file && !span_eq(from->key, SPAN("credential"))))
 		return value_error(
-			conf, node, SPAN(""),
+			conf, node,
 			"a secret is given as {file: PATH} or {credential: NAME}, never itself");
 	path = file ? conf_beside(conf, from->file, from->text) : credential_path(conf, from);
 	if (!path)
@@ -107,11 +103,11 @@ static int apply_items(struct conf *conf, const struct conf_node *node, const st
 	int r = 0;
 
 	if (node->kind != (pairs ? CONF_MAPPING : CONF_SEQUENCE))
-		return value_error(conf, node, SPAN(""),
+		return value_error(conf, node,
 				   pairs ? "expected keys and values" : "expected a list of texts");
 	for (const struct conf_node *n = node->first; n; n = n->next) {
 		if (n->kind != CONF_SCALAR) {
-			r = value_error(conf, n, SPAN(""), "expected a text");
+			r = value_error(conf, n, "expected a text");
 			continue;
 		}
 		if ((pairs && vec_push(&items, (struct sl_str){n->key.ptr, n->key.len}) < 0) ||
@@ -148,7 +144,7 @@ static int apply_option(struct conf *conf, const struct conf_node *node,
 		option_type_text(row, &text);
 		buf_puts(&text, node->kind == CONF_MAPPING ? SPAN(", got keys and values")
 							   : SPAN(", got a list"));
-		return value_error(conf, node, SPAN(""), buf_cstr(&text) ? text.ptr : "wrong type");
+		return value_error(conf, node, buf_cstr(&text) ? text.ptr : "wrong type");
 	}
 	int r = option_store(&conf->mem, row, node->text, target, &err);
 
@@ -167,7 +163,7 @@ static int apply_list(struct conf *conf, struct conf_node *node, const struct co
 	if (!conf_given(node))
 		return 0;
 	if (node->kind != CONF_SEQUENCE)
-		return value_error(conf, node, SPAN(""), "expected a list");
+		return value_error(conf, node, "expected a list");
 	for (const struct conf_node *n = node->first; n; n = n->next)
 		len++;
 	if (len == 0)
@@ -396,7 +392,7 @@ int conf_apply_layers(struct conf *conf, struct conf_node *node, const struct co
 	if (node->kind == CONF_NULL)
 		node->kind = CONF_MAPPING;
 	if (node->kind != CONF_MAPPING)
-		return node->parent ? value_error(conf, node, SPAN(""), "expected keys and values")
+		return node->parent ? value_error(conf, node, "expected keys and values")
 				    : conf_error(conf, node, "expected keys and values");
 	node->layers = expand_layers(conf, node, layers);
 	return node->layers ? apply_mapping(conf, node, node->layers) : -ENOMEM;

@@ -192,6 +192,39 @@ int conf_error_value(struct conf *conf, const struct conf_node *node, struct spa
 	return r;
 }
 
+/* Columns are characters: continuation bytes of UTF-8 don't move the caret. */
+static size_t columns(struct span text)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < text.len; i++)
+		n += ((unsigned char)text.ptr[i] & 0xc0) != 0x80;
+	return n;
+}
+
+int conf_error_in(struct conf *conf, const struct conf_node *node, size_t offset, const char *fmt,
+		  ...)
+{
+	_cleanup_(buf_release) struct buf path = BUF_INIT(4096);
+	_cleanup_free_ char *text = NULL;
+	struct span extra = SPAN("");
+	va_list ap;
+
+	va_start(ap, fmt);
+	int r = vasprintf(&text, fmt, ap);
+
+	va_end(ap);
+	if (r < 0) {
+		text = NULL;
+		return conf_no_memory(conf);
+	}
+	conf_path(node, &path);
+	if (span_chr(node->text, '\n') < 0)
+		extra = arena_printf(&conf->mem.arena, "    %.*s\n    %*s^\n", SPAN_FMT(node->text),
+				     (int)columns(span_take(node->text, offset)), "");
+	return conf_error_value(conf, node, extra, "%.*s: %s", SPAN_FMT(buf_span(&path)), text);
+}
+
 int conf_error_at(struct conf *conf, const char *file, int line, int col, const char *fmt, ...)
 {
 	va_list ap;

@@ -143,6 +143,12 @@ int conf_apply_layers(struct conf *conf, struct conf_node *node, const struct co
 /* Collect an error at `node` (NULL: no position).  Returns -EINVAL. */
 int conf_error(struct conf *conf, const struct conf_node *node, const char *fmt, ...)
 	__attribute__((__format__(__printf__, 3, 4)));
+/*
+ * The same in the text of a scalar: two more lines show it with a caret under
+ * byte `offset`.  "path: " goes before what fmt gives.
+ */
+int conf_error_in(struct conf *conf, const struct conf_node *node, size_t offset, const char *fmt,
+		  ...) __attribute__((__format__(__printf__, 4, 5)));
 /* "inputs[1].max_line_bytes"; empty for the root. */
 void conf_path(const struct conf_node *node, struct buf *out);
 

@@ -49,7 +49,7 @@ struct chain_env {
 };
 
 /*
- * `filters` may be NULL or null: a chain that keeps everything.  0; -EINVAL
+ * `env` is borrowed as long as the chain.  `filters` may be NULL or null: a chain that keeps everything.  0; -EINVAL
  * after errors were collected in `conf`, which outlives the chain; -ENOMEM.
  */
 int chain_new(const struct chain_env *env, struct conf *conf, struct conf_node *filters,

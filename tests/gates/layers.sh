@@ -20,7 +20,7 @@ allowed() {
 		done
 		echo "^common/(${above#|})/"
 		;;
-	filters/builtin.*) echo '^(common/api|filters)/' ;;
+	filters/builtin.*) echo '^(common/(api|flow)|filters)/' ;;
 	filters/*) echo '^common/api/' ;;
 	shipper/*) echo '^(common|shipper|filters)/' ;;
 	aggregator/store/*) echo '^(common|aggregator/store)/' ;;
