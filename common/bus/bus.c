@@ -4,7 +4,6 @@
 #include "common/bus/bus.h"
 
 #include "common/bus/bus_impl.h"
-#include <errno.h>
 
 static struct bus_conf with_defaults(const struct bus_conf *conf)
 {
@@ -30,9 +29,8 @@ int producer_open(struct span address, const struct bus_conf *conf, producer_rep
 
 	if (r < 0)
 		return r;
-	if (uri.kind != BUS_DIR)
-		return err_set(reterr, -ENOTSUP, "kafka:// is not in this build");
-	r = dir_producer_open(&uri, &full, ret, reterr);
+	r = uri.kind == BUS_DIR ? dir_producer_open(&uri, &full, ret, reterr)
+				: kafka_producer_open(&uri, &full, ret, reterr);
 	if (r < 0)
 		return r;
 	(*ret)->report = report;
@@ -80,9 +78,8 @@ int consumer_open(struct span address, const struct bus_conf *conf, struct consu
 
 	if (r < 0)
 		return r;
-	if (uri.kind != BUS_DIR)
-		return err_set(reterr, -ENOTSUP, "kafka:// is not in this build");
-	return dir_consumer_open(&uri, &full, ret, reterr);
+	return uri.kind == BUS_DIR ? dir_consumer_open(&uri, &full, ret, reterr)
+				   : kafka_consumer_open(&uri, &full, ret, reterr);
 }
 
 void consumer_close(struct consumer *consumer)

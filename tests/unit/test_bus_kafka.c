@@ -1,0 +1,457 @@
+/*
+ * The Kafka transport against librdkafka's mock cluster: the settings, the
+ * meaning of errors, and faults.  The mock is no oracle for exactly-once (it
+ * ignores sequence numbers); tests/e2e has a real Kafka for that.
+ */
+#include "common/base/cleanup.h"
+#include "common/base/clock.h"
+#include "common/bus/bus.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#define PRODUCE_REQUEST 0 /* of the protocol, for injected errors */
+#define WAIT_MS         20000
+
+struct fixture {
+	rd_kafka_t *rk;
+	rd_kafka_mock_cluster_t *cluster;
+	char uri[256];
+	struct bus_conf conf;
+};
+
+struct ledger {
+	int reports, failures, last_status;
+	intptr_t next; /* cookie that must come next; what comes out of order is counted */
+	int disorder;
+};
+
+static void no_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
+{
+	(void)rk, (void)level, (void)facility, (void)text;
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	char why[256];
+
+	assert_non_null(f);
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+
+	rd_kafka_conf_set_log_cb(conf, no_log);
+	f->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
+	assert_non_null(f->rk);
+	f->cluster = rd_kafka_mock_cluster_new(f->rk, 1);
+	assert_non_null(f->cluster);
+	assert_int_equal(rd_kafka_mock_topic_create(f->cluster, "logs", 3, 1), 0);
+	snprintf(f->uri, sizeof(f->uri), "kafka://%s/logs",
+		 rd_kafka_mock_cluster_bootstraps(f->cluster));
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	rd_kafka_mock_cluster_destroy(f->cluster);
+	rd_kafka_destroy(f->rk);
+	free(f);
+	return 0;
+}
+
+static void on_report(void *ctx, void *cookie, int status, int64_t offset)
+{
+	struct ledger *ledger = ctx;
+
+	ledger->reports++;
+	ledger->failures += status < 0;
+	ledger->last_status = status;
+	ledger->disorder += (intptr_t)cookie != ledger->next;
+	ledger->next = (intptr_t)cookie + 1;
+	assert_true(status < 0 || offset >= 0);
+}
+
+static struct producer *open_producer(const struct fixture *f, struct ledger *ledger)
+{
+	struct producer *p = NULL;
+	struct err err = {0};
+
+	if (producer_open(span_cstr(f->uri), &f->conf, on_report, ledger, &p, &err) < 0)
+		fail_msg("%s", err.text);
+	return p;
+}
+
+static struct consumer *open_consumer(const struct fixture *f)
+{
+	struct consumer *c = NULL;
+	struct err err = {0};
+
+	if (consumer_open(span_cstr(f->uri), &f->conf, &c, &err) < 0)
+		fail_msg("%s", err.text);
+	return c;
+}
+
+static int send_text(struct producer *p, unsigned partition, intptr_t n)
+{
+	char text[64];
+	int len = snprintf(text, sizeof(text), "message %" PRIdPTR, n);
+
+	return producer_send(p, partition, span_of(text, (size_t)len), (void *)n);
+}
+
+static void send_numbered(struct producer *p, unsigned partition, intptr_t first, intptr_t last)
+{
+	int r;
+
+	for (intptr_t n = first; n < last; n++) {
+		while ((r = send_text(p, partition, n)) == -EAGAIN)
+			producer_poll(p, 10);
+		assert_int_equal(r, 0);
+	}
+}
+
+static void write_numbered(const struct fixture *f, unsigned partition, intptr_t first,
+			   intptr_t last)
+{
+	struct ledger ledger = {.next = first};
+	struct producer *p = open_producer(f, &ledger);
+
+	send_numbered(p, partition, first, last);
+	assert_int_equal(producer_flush(p, WAIT_MS), 0);
+	assert_int_equal(ledger.reports, last - first);
+	assert_int_equal(ledger.failures, 0);
+	assert_int_equal(ledger.disorder, 0);
+	producer_close(p);
+}
+
+/* Poll until something other than "nothing" or "not now" comes. */
+static int poll_for_news(struct consumer *c, struct bus_message *ret)
+{
+	int64_t end = clock_mono_ns() + WAIT_MS * NS_PER_MS;
+	int r;
+
+	do
+		r = consumer_poll(c, 200, ret);
+	while ((r == 0 || r == -EAGAIN) && clock_mono_ns() < end);
+	return r;
+}
+
+static void expect_message(struct consumer *c, unsigned partition, intptr_t n)
+{
+	struct bus_message message;
+	char text[64];
+
+	assert_int_equal(poll_for_news(c, &message), 1);
+	assert_int_equal(message.partition, partition);
+	assert_int_equal(message.offset, n);
+	snprintf(text, sizeof(text), "message %" PRIdPTR, n);
+	if (!span_eq(message.payload, span_cstr(text)))
+		fail_msg("'%.*s' instead of '%s'", SPAN_FMT(message.payload), text);
+	consumer_release(c, &message);
+	assert_null(message.opaque);
+}
+
+static void test_round_trip(void **state)
+{
+	const struct fixture *f = *state;
+	struct ledger ledger = {0};
+	struct producer *p = open_producer(f, &ledger);
+	struct consumer *c = open_consumer(f);
+	int64_t low, high;
+
+	assert_int_equal(producer_partitions(p, NULL), 3);
+	producer_close(p);
+	write_numbered(f, 1, 0, 500);
+	assert_int_equal(consumer_partitions(c, NULL), 3);
+	assert_int_equal(consumer_watermarks(c, 1, &low, &high), 0);
+	assert_int_equal(low, 0);
+	assert_int_equal(high, 500);
+	assert_int_equal(consumer_assign(c, 0, 0), 0);
+	assert_int_equal(consumer_assign(c, 1, 100), 0);
+	for (intptr_t n = 100; n < 500; n++)
+		expect_message(c, 1, n);
+	write_numbered(f, 0, 0, 1);
+	expect_message(c, 0, 0);
+	assert_int_equal(consumer_assign(c, 2, 0), -EBUSY);
+	assert_int_equal(consumer_commit(c, 1, 500), 0);
+	assert_int_equal(consumer_seek(c, 1, 498), 0);
+	expect_message(c, 1, 498);
+	consumer_close(c);
+}
+
+static void test_poll_waits_on_fd(void **state)
+{
+	const struct fixture *f = *state;
+	struct ledger ledger = {0};
+	struct producer *p = open_producer(f, &ledger);
+	struct pollfd pfd = {.fd = producer_fd(p), .events = POLLIN};
+
+	assert_true(pfd.fd >= 0);
+	assert_int_equal(send_text(p, 0, 0), 0);
+	while (ledger.reports == 0) {
+		assert_int_equal(poll(&pfd, 1, WAIT_MS), 1);
+		producer_poll(p, 0);
+	}
+	assert_int_equal(ledger.failures, 0);
+	producer_close(p);
+}
+
+/* Errors that pass: every message arrives, once reported, in order. */
+static void test_passing_errors(void **state)
+{
+	const struct fixture *f = *state;
+	struct ledger ledger = {0};
+	struct consumer *c = open_consumer(f);
+	struct producer *p = open_producer(f, &ledger);
+
+	rd_kafka_mock_push_request_errors(
+		f->cluster, PRODUCE_REQUEST, 4, RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS,
+		RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+		RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE);
+	send_numbered(p, 0, 0, 200);
+	assert_int_equal(producer_flush(p, WAIT_MS), 0);
+	assert_int_equal(ledger.failures, 0);
+	assert_int_equal(ledger.disorder, 0);
+	assert_int_equal(ledger.reports, 200);
+	producer_close(p);
+	assert_int_equal(consumer_assign(c, 0, 0), 0);
+	for (intptr_t n = 0; n < 200; n++)
+		expect_message(c, 0, n);
+	consumer_close(c);
+}
+
+/* The broker goes and comes back: the sender only sees a full queue. */
+static void test_broker_down(void **state)
+{
+	struct fixture *f = *state;
+	struct ledger ledger = {0};
+	struct bus_message m;
+	struct consumer *c = open_consumer(f);
+	int r;
+
+	write_numbered(f, 0, 0, 1);
+	assert_int_equal(consumer_assign(c, 0, 0), 0);
+	expect_message(c, 0, 0);
+	f->conf.queue_bytes = 4096;
+	struct producer *p = open_producer(f, &ledger);
+
+	ledger.next = 1;
+	assert_int_equal(producer_partitions(p, NULL), 3);
+	assert_int_equal(rd_kafka_mock_broker_set_down(f->cluster, 1), 0);
+	intptr_t n = 1;
+
+	while ((r = send_text(p, 0, n)) == 0)
+		n++;
+	assert_int_equal(r, -EAGAIN);
+	while ((r = consumer_poll(c, 100, &m)) == 0)
+		;
+	assert_int_equal(r, -EAGAIN);
+	assert_int_equal(ledger.reports, 0);
+	assert_int_equal(rd_kafka_mock_broker_set_up(f->cluster, 1), 0);
+	assert_int_equal(producer_flush(p, WAIT_MS), 0);
+	assert_int_equal(ledger.reports, n - 1);
+	assert_int_equal(ledger.failures, 0);
+	assert_int_equal(ledger.disorder, 0);
+	for (intptr_t i = 1; i < n; i++)
+		expect_message(c, 0, i);
+	producer_close(p);
+	consumer_close(c);
+}
+
+static void test_nobody_there(void **state)
+{
+	struct fixture *f = *state;
+	struct ledger ledger = {0};
+	struct err err = {0};
+	struct bus_message m;
+	int r;
+
+	snprintf(f->uri, sizeof(f->uri), "kafka://127.0.0.1:1/logs");
+	struct producer *p = open_producer(f, &ledger);
+	struct consumer *c = open_consumer(f);
+
+	assert_int_equal(producer_partitions(p, &err), -EAGAIN);
+	assert_non_null(strstr(err.text, "127.0.0.1:1"));
+	assert_int_equal(consumer_partitions(c, &err), -EAGAIN);
+	assert_non_null(strstr(err.text, "127.0.0.1:1"));
+	assert_int_equal(send_text(p, 0, 0), 0);
+	assert_int_equal(consumer_assign(c, 0, 0), 0);
+	while ((r = consumer_poll(c, 100, &m)) == 0)
+		;
+	assert_int_equal(r, -EAGAIN);
+	producer_close(p);
+	assert_int_equal(ledger.reports, 1);
+	assert_int_equal(ledger.last_status, -ECANCELED);
+	consumer_close(c);
+}
+
+static void test_missing_topic(void **state)
+{
+	const struct fixture *f = *state;
+	struct ledger ledger = {0};
+	struct err err = {0};
+	struct consumer *c = open_consumer(f);
+	struct producer *p = open_producer(f, &ledger);
+
+	rd_kafka_mock_topic_set_error(f->cluster, "logs", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+	assert_int_equal(producer_partitions(p, &err), -EAGAIN);
+	assert_non_null(strstr(err.text, "logs"));
+	assert_int_equal(consumer_partitions(c, &err), -EAGAIN);
+	rd_kafka_mock_topic_set_error(f->cluster, "logs", RD_KAFKA_RESP_ERR_NO_ERROR);
+	assert_int_equal(consumer_partitions(c, &err), 3);
+	rd_kafka_mock_topic_set_error(f->cluster, "logs",
+				      RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+	assert_int_equal(producer_partitions(p, &err), -EACCES);
+	producer_close(p);
+	consumer_close(c);
+}
+
+static void test_out_of_range(void **state)
+{
+	const struct fixture *f = *state;
+	struct consumer *c = open_consumer(f);
+	struct bus_message m;
+
+	write_numbered(f, 2, 0, 10);
+	assert_int_equal(consumer_assign(c, 2, 1000), 0);
+	assert_int_equal(poll_for_news(c, &m), -ERANGE);
+	assert_int_equal(m.partition, 2);
+	assert_int_equal(m.offset, 1000);
+	assert_int_equal(consumer_seek(c, 2, 7), 0);
+	expect_message(c, 2, 7);
+	expect_message(c, 2, 8);
+	assert_int_equal(consumer_seek(c, 2, 3), 0);
+	for (intptr_t n = 3; n < 10; n++)
+		expect_message(c, 2, n);
+	assert_int_equal(consumer_seek(c, 0, 3), -EINVAL);
+	consumer_close(c);
+}
+
+static void test_pause(void **state)
+{
+	const struct fixture *f = *state;
+	struct consumer *c = open_consumer(f);
+	struct bus_message m;
+
+	write_numbered(f, 0, 0, 3);
+	assert_int_equal(consumer_assign(c, 0, 0), 0);
+	expect_message(c, 0, 0);
+	assert_int_equal(consumer_pause(c, true), 0);
+	assert_int_equal(consumer_poll(c, 50, &m), 0);
+	assert_int_equal(consumer_pause(c, false), 0);
+	expect_message(c, 0, 1);
+	consumer_close(c);
+}
+
+/* Sequence numbers are lost: the producer is dead, and says so. */
+static void test_fatal(void **state)
+{
+	const struct fixture *f = *state;
+	struct ledger ledger = {0};
+	struct producer *p = open_producer(f, &ledger);
+	int r = 0, sent = 0;
+
+	send_numbered(p, 0, 0, 10);
+	assert_int_equal(producer_flush(p, WAIT_MS), 0);
+	rd_kafka_mock_push_request_errors(f->cluster, PRODUCE_REQUEST, 1,
+					  RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED);
+	send_numbered(p, 0, 10, 11);
+	for (int i = 0; i < WAIT_MS / 10 && r >= 0; i++)
+		r = producer_poll(p, 10);
+	assert_int_equal(r, -ESHUTDOWN);
+	while (sent < 100 && (r = send_text(p, 0, 11 + sent)) == 0)
+		sent++;
+	assert_int_equal(r, -ESHUTDOWN);
+	producer_close(p);
+	assert_int_equal(ledger.reports, 11 + sent);
+	write_numbered(f, 0, 11, 20);
+}
+
+static void test_close_reports_all(void **state)
+{
+	struct fixture *f = *state;
+	struct ledger ledger = {0};
+	static char big[500];
+
+	f->conf.message_max = sizeof(big) - 1;
+	struct producer *p = open_producer(f, &ledger);
+
+	assert_int_equal(producer_send(p, 0, span_of(big, sizeof(big)), NULL), -EMSGSIZE);
+	assert_int_equal(producer_partitions(p, NULL), 3);
+	rd_kafka_mock_broker_set_rtt(f->cluster, 1, 2000); /* acknowledged too late */
+	send_numbered(p, 0, 0, 50);
+	producer_poll(p, 100);
+	producer_close(p);
+	assert_int_equal(ledger.reports, 50);
+	assert_int_equal(ledger.last_status, -ECANCELED);
+}
+
+static void expect_refused(const struct fixture *f, const char *key, const char *value,
+			   const char *text)
+{
+	struct span pair[2] = {span_cstr(key), span_cstr(value)};
+	struct bus_conf conf = {.kafka = pair, .kafka_len = 2};
+	struct producer *p = NULL;
+	struct consumer *c = NULL;
+	struct err err = {0};
+
+	if (producer_open(span_cstr(f->uri), &conf, on_report, NULL, &p, &err) != -EINVAL ||
+	    !strstr(err.text, key) || !strstr(err.text, text))
+		fail_msg("%s: '%s' does not say '%s'", key, err.text, text);
+	assert_int_equal(consumer_open(span_cstr(f->uri), &conf, &c, &err), -EINVAL);
+}
+
+static void test_allow_list(void **state)
+{
+	struct fixture *f = *state;
+	struct span pairs[] = {
+		SPAN("linger.ms"),         SPAN("1"),         SPAN("fetch.wait.max.ms"), SPAN("50"),
+		SPAN("security.protocol"), SPAN("plaintext"),
+	};
+
+	expect_refused(f, "plugin.library.paths", "/tmp/x.so", "it loads code");
+	expect_refused(f, "ssl.engine.location", "/tmp/x.so", "it loads code");
+	expect_refused(f, "sasl.kerberos.kinit.cmd", "id", "it runs a command");
+	expect_refused(f, "sasl.kerberos.principal", "$(id)", "are safe here");
+	expect_refused(f, "sasl.kerberos.keytab", "/k;id", "are safe here");
+	expect_refused(f, "enable.idempotence", "false", "exactly-once");
+	expect_refused(f, "auto.offset.reset", "latest", "the index keeps the offsets");
+	expect_refused(f, "linger.mss", "1", "not a setting");
+	expect_refused(f, "security.protocol", "carrier pigeon", "carrier pigeon");
+	f->conf.kafka = pairs;
+	f->conf.kafka_len = sizeof(pairs) / sizeof(*pairs);
+	write_numbered(f, 0, 0, 10);
+	struct consumer *c = open_consumer(f);
+
+	assert_int_equal(consumer_assign(c, 0, 0), 0);
+	expect_message(c, 0, 0);
+	consumer_close(c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_round_trip, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_poll_waits_on_fd, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_passing_errors, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_broker_down, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_nobody_there, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_missing_topic, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_out_of_range, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pause, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_fatal, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_close_reports_all, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_allow_list, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
