@@ -1,0 +1,30 @@
+/*
+ * report.h - what the shipper says of itself: /livez, /readyz, /metrics, a summary.
+ *
+ *	live    the loop turns (it has not for 30 s: restart it)
+ *	ready   the output can be reached, or nothing is to be sent
+ */
+#ifndef SHIPPER_REPORT_H
+#define SHIPPER_REPORT_H
+
+#include "common/ops/health.h"
+#include "common/ops/http.h"
+#include "shipper/pipeline.h"
+
+struct report {
+	struct metrics *metrics;
+	struct health *health;
+	struct health_check *loop, *output;
+	struct http_server *server;
+};
+
+/* `listen` may be empty: then nothing is served. */
+int report_open(struct report *report, struct span listen, struct totals *totals,
+		struct err *reterr);
+void report_close(struct report *report);
+/* Once a turn of the loop, at most every 200 ms. */
+void report_update(struct report *report, const struct pipeline *pipeline);
+/* --once: what was done, one line on stdout. */
+void report_summary(const struct totals *totals, size_t files, int64_t ns);
+
+#endif
