@@ -1,0 +1,192 @@
+/* stats_values.c - values(), uniq_values(): a JSON array of what a field had. */
+#include "aggregator/query/stats/stats_common.h"
+#include "aggregator/query/stats/stats_funcs.h"
+#include "common/base/map.h"
+#include "common/data/json_write.h"
+#include "common/lang/number.h"
+#include <errno.h>
+#include <stdlib.h>
+
+/* Texts in the order they came, and for uniq_values the set of them. */
+struct texts {
+	struct span *ptr; /* malloced */
+	size_t len, cap;
+	struct map seen;
+};
+
+static int values_parse(struct lex *lex, struct stats_func **ret)
+{
+	return stats_parse_fields(lex, &stats_values_ops, STATS_LIMIT,
+				  sizeof(struct stats_of_fields), (struct stats_of_fields **)ret);
+}
+
+static int uniq_values_parse(struct lex *lex, struct stats_func **ret)
+{
+	return stats_parse_fields(lex, &stats_uniq_values_ops, STATS_LIMIT,
+				  sizeof(struct stats_of_fields), (struct stats_of_fields **)ret);
+}
+
+static int texts_push(struct stage *stage, struct texts *texts, struct span text)
+{
+	if (texts->len == texts->cap) {
+		size_t cap = texts->cap ? texts->cap * 2 : 8;
+		struct span *ptr = reallocarray(texts->ptr, cap, sizeof *ptr);
+
+		if (!ptr)
+			return -ENOMEM;
+		texts->ptr = ptr;
+		int r = stage_charge(stage, (cap - texts->cap) * sizeof *ptr);
+
+		texts->cap = cap;
+		if (r < 0)
+			return r;
+	}
+	texts->ptr[texts->len++] = text;
+	return 0;
+}
+
+/* Add a text that is kept already, unless the set has it. */
+static int texts_push_unique(struct stage *stage, struct texts *texts, struct span text)
+{
+	size_t before = texts->seen.cap;
+	bool added;
+
+	if (!map_put(&texts->seen, text, &added))
+		return -ENOMEM;
+	if (!added)
+		return 0;
+	int r = before == texts->seen.cap
+			? 0
+			: stage_charge(stage, (texts->seen.cap - before) * sizeof(struct map_slot));
+
+	return r < 0 ? r : texts_push(stage, texts, text);
+}
+
+static int push_value(const struct stats_batch *batch, struct texts *texts, struct span text,
+		      bool unique)
+{
+	struct span kept;
+
+	if (unique && map_get(&texts->seen, text))
+		return 0;
+	int r = stats_keep(batch, text, &kept);
+
+	if (r < 0)
+		return r;
+	return unique ? texts_push_unique(batch->stage, texts, kept)
+		      : texts_push(batch->stage, texts, kept);
+}
+
+static int update(const struct stats_func *func, const struct stats_batch *batch, bool unique)
+{
+	const struct stats_of_fields *f = (const struct stats_of_fields *)func;
+	struct span *names;
+	size_t n;
+	uint32_t row;
+	int r = stats_columns(batch->rows, &f->fields, &names, &n);
+
+	for (size_t i = 0; i < n && r >= 0; i++) {
+		const struct span *values = rows_texts(batch->rows, names[i]);
+
+		stats_each_row(batch, row)
+		{
+			struct texts *texts = stats_state(batch, row);
+
+			if (values[row].len == 0 || (f->limit && texts->len >= f->limit))
+				continue;
+			r = push_value(batch, texts, values[row], unique);
+			if (r < 0)
+				return r;
+		}
+	}
+	return r;
+}
+
+static int values_update(const struct stats_func *func, const struct stats_batch *batch)
+{
+	return update(func, batch, false);
+}
+
+static int uniq_values_update(const struct stats_func *func, const struct stats_batch *batch)
+{
+	return update(func, batch, true);
+}
+
+static void release(const struct stats_func *func, void *state)
+{
+	struct texts *texts = state;
+
+	(void)func;
+	free(texts->ptr);
+	map_release(&texts->seen);
+	*texts = (struct texts){0};
+}
+
+static int merge(const struct stats_func *func, struct stage *stage, struct arena *arena, void *to,
+		 void *from)
+{
+	bool unique = func->ops == &stats_uniq_values_ops;
+	const struct texts *texts = from;
+	int r = 0;
+
+	for (size_t i = 0; i < texts->len && r >= 0; i++) {
+		struct span kept = arena_dup(arena, texts->ptr[i]);
+
+		if (!kept.ptr)
+			r = -ENOMEM;
+		else
+			r = unique ? texts_push_unique(stage, to, kept)
+				   : texts_push(stage, to, kept);
+	}
+	release(func, from);
+	return r;
+}
+
+static int text_cmp(const void *a, const void *b)
+{
+	return lang_compare(*(const struct span *)a, *(const struct span *)b);
+}
+
+static int result(const struct stats_func *func, const struct stats_env *env, void *state,
+		  struct buf *out)
+{
+	const struct stats_of_fields *f = (const struct stats_of_fields *)func;
+	struct texts *texts = state;
+	size_t n = f->limit && texts->len > f->limit ? f->limit : texts->len;
+
+	(void)env;
+	if (func->ops == &stats_uniq_values_ops)
+		qsort(texts->ptr, texts->len, sizeof *texts->ptr, text_cmp);
+	buf_putc(out, '[');
+	for (size_t i = 0; i < n; i++) {
+		if (i)
+			buf_putc(out, ',');
+		json_write_string(out, texts->ptr[i]);
+	}
+	buf_putc(out, ']');
+	return 0;
+}
+
+const struct stats_func_ops stats_values_ops = {
+	.names = "values",
+	.state_size = sizeof(struct texts),
+	.parse = values_parse,
+	.print = stats_print_fields,
+	.needs = stats_needs_fields,
+	.update = values_update,
+	.merge = merge,
+	.result = result,
+	.release = release,
+};
+
+const struct stats_func_ops stats_uniq_values_ops = {
+	.names = "uniq_values",
+	.state_size = sizeof(struct texts),
+	.parse = uniq_values_parse,
+	.print = stats_print_fields,
+	.needs = stats_needs_fields,
+	.update = uniq_values_update,
+	.merge = merge,
+	.result = result,
+	.release = release,
+};
