@@ -4,6 +4,7 @@
 #include "aggregator/query/stats/stats_common.h"
 #include "aggregator/query/stats/stats_funcs.h"
 #include "common/lang/number.h"
+#include "common/lang/words.h"
 #include <errno.h>
 #include <stdlib.h>
 
@@ -83,7 +84,7 @@ static void json_values_print(const struct stats_func *func, struct buf *out)
 	buf_putc(out, ')');
 	for (size_t i = 0; i < f->by.len; i++) {
 		buf_puts(out, i ? SPAN(", ") : SPAN(" sort by ("));
-		lex_print_text(out, f->by.ptr[i]);
+		text_print(out, f->by.ptr[i]);
 		if (f->descending[i])
 			buf_puts(out, SPAN(" desc"));
 	}

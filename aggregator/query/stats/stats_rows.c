@@ -9,6 +9,7 @@
 #include "aggregator/query/stats/stats_common.h"
 #include "aggregator/query/stats/stats_funcs.h"
 #include "common/lang/number.h"
+#include "common/lang/words.h"
 #include <errno.h>
 
 struct row_func {
@@ -94,7 +95,7 @@ static void print(const struct stats_func *func, struct buf *out)
 	}
 	buf_puts(out, span_cstr(func->ops->names));
 	buf_putc(out, '(');
-	lex_print_text(out, f->source);
+	text_print(out, f->source);
 	if (!stats_all_fields(&f->of.fields)) {
 		buf_puts(out, SPAN(", "));
 		pipe_print_fields(&f->of.fields, out);
