@@ -1,0 +1,96 @@
+/* test_time_arg.c - the moments that people type. */
+#include "common/base/clock.h"
+#include "common/data/timestamp.h"
+#include "common/lang/time_arg.h"
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+/* 2026-03-01T12:34:56.5Z, a Sunday in winter */
+#define NOW (INT64_C(1772368496) * NS_PER_SEC + 500 * NS_PER_MS)
+
+static const struct {
+	const char *text, *utc, *berlin; /* "" = not a time */
+} cases[] = {
+	{"now", "2026-03-01T12:34:56.500000000Z", "2026-03-01T12:34:56.500000000Z"},
+	{"10m", "2026-03-01T12:24:56.500000000Z", "2026-03-01T12:24:56.500000000Z"},
+	{"-10m", "2026-03-01T12:24:56.500000000Z", "2026-03-01T12:24:56.500000000Z"},
+	{"1h30m", "2026-03-01T11:04:56.500000000Z", "2026-03-01T11:04:56.500000000Z"},
+	{"2d", "2026-02-27T12:34:56.500000000Z", "2026-02-27T12:34:56.500000000Z"},
+	{"today", "2026-03-01T00:00:00.000000000Z", "2026-02-28T23:00:00.000000000Z"},
+	{"yesterday", "2026-02-28T00:00:00.000000000Z", "2026-02-27T23:00:00.000000000Z"},
+	{"tomorrow", "2026-03-02T00:00:00.000000000Z", "2026-03-01T23:00:00.000000000Z"},
+	{"08:30", "2026-03-01T08:30:00.000000000Z", "2026-03-01T07:30:00.000000000Z"},
+	{"08:30:15.25", "2026-03-01T08:30:15.250000000Z", "2026-03-01T07:30:15.250000000Z"},
+	{"2026-03-01", "2026-03-01T00:00:00.000000000Z", "2026-02-28T23:00:00.000000000Z"},
+	/* summer time */
+	{"2025-07-01T12:00", "2025-07-01T12:00:00.000000000Z", "2025-07-01T10:00:00.000000000Z"},
+	{"2025-07-01 12:00:07", "2025-07-01T12:00:07.000000000Z", "2025-07-01T10:00:07.000000000Z"},
+	{"2025-07-01T12:00:00Z", "2025-07-01T12:00:00.000000000Z",
+	 "2025-07-01T12:00:00.000000000Z"},
+	{"2025-07-01T12:00:00+05:30", "2025-07-01T06:30:00.000000000Z",
+	 "2025-07-01T06:30:00.000000000Z"},
+	{"@1772366400", "2026-03-01T12:00:00.000000000Z", "2026-03-01T12:00:00.000000000Z"},
+	{"@1772366400.5", "2026-03-01T12:00:00.500000000Z", "2026-03-01T12:00:00.500000000Z"},
+	{"1772366400123", "2026-03-01T12:00:00.123000000Z", "2026-03-01T12:00:00.123000000Z"},
+	{" 10m ", "2026-03-01T12:24:56.500000000Z", "2026-03-01T12:24:56.500000000Z"},
+	{"", "", ""},
+	{"soon", "", ""},
+	{"10", "", ""},
+	{"25:00", "", ""},
+	{"12:60", "", ""},
+	{"2026-02-30", "", ""},
+	{"2026-03-01T12:00:00Zjunk", "", ""},
+	{"@", "", ""},
+	{"--5m", "", ""},
+	{"12:30:00:00:00:00:00:00:00:00:00:00:00", "", ""},
+};
+
+static void check(const char *text, bool utc, const char *expected)
+{
+	char got[TIMESTAMP_TEXT_LEN + 1] = "";
+	struct err err = {0};
+	int64_t ns;
+	int r = time_arg_parse(span_cstr(text), NOW, utc, &ns, &err);
+
+	if (r == 0)
+		timestamp_format(got, ns);
+	else
+		assert_int_equal(r, -EINVAL);
+	if (strcmp(got, expected) != 0)
+		print_message("'%s' (%s): got '%s' %s\n", text, utc ? "UTC" : "local", got,
+			      err.text);
+	assert_string_equal(got, expected);
+	assert_true(r == 0 || strstr(err.text, text));
+}
+
+static void test_utc(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		check(cases[i].text, true, cases[i].utc);
+}
+
+static void test_local(void **state)
+{
+	(void)state;
+	setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
+	tzset();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		check(cases[i].text, false, cases[i].berlin);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_utc),
+		cmocka_unit_test(test_local),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
