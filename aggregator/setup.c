@@ -1,0 +1,143 @@
+/* setup.c - a configuration that is read, checked and built. */
+#include "aggregator/options.h"
+#include "common/base/cleanup.h"
+#include "common/base/log.h"
+#include "common/base/num.h"
+#include "filters/builtin.h"
+#include <errno.h>
+#include <stdarg.h>
+
+#define PARTITIONS_MAX 100000
+
+static struct conf_node *node_at(struct conf *conf, const char *section, const char *key)
+{
+	struct conf_node *node = conf_get(conf_root(conf), section);
+
+	return conf_get(node, key) ?: node;
+}
+
+/* "all" leaves the list empty. */
+static int parse_partitions(struct setup *setup)
+{
+	struct span rest = setup_text(setup->settings.source.partitions), piece;
+	VEC(uint32_t) list = {0};
+	uint64_t id;
+
+	if (span_eq(rest, SPAN("all")))
+		return 0;
+	while (span_cut(&rest, ',', &piece)) {
+		if (num_parse_u64(span_trim(piece), &id) < 0 || id >= PARTITIONS_MAX) {
+			vec_release(&list);
+			return conf_error(setup->conf, node_at(setup->conf, "source", "partitions"),
+					  "'%.*s' is no partition: expected all, or a list such as "
+					  "0,3,4",
+					  SPAN_FMT(piece));
+		}
+		if (vec_push(&list, (uint32_t)id) < 0) {
+			vec_release(&list);
+			return -ENOMEM;
+		}
+	}
+	setup->partitions = list.ptr;
+	setup->npartitions = list.len;
+	return 0;
+}
+
+static void log_filter(int priority, const char *fmt, ...)
+	__attribute__((__format__(__printf__, 2, 3)));
+static void log_filter(int priority, const char *fmt, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	log_line(priority <= LOG_LEVEL_ERROR  ? LOG_LEVEL_ERROR
+		 : priority == LOG_LEVEL_WARN ? LOG_LEVEL_WARN
+		 : priority <= LOG_LEVEL_INFO ? LOG_LEVEL_INFO
+					      : LOG_LEVEL_DEBUG,
+		 "filter: %s", text);
+}
+
+static int build(struct setup *setup)
+{
+	static const struct chain_env env = {
+		.builtins = filters_builtin, .plugin_dir = SLUICE_PLUGINDIR, .log = log_filter};
+	int r = parse_partitions(setup);
+
+	if (r == -ENOMEM)
+		return r;
+	if (!setup->settings.store.path.len)
+		conf_error(setup->conf, node_at(setup->conf, "store", "path"),
+			   "store.path is missing");
+	return chain_new(&env, setup->conf, setup->settings.filters, &setup->chain);
+}
+
+static void report_errors(struct conf *conf)
+{
+	_cleanup_(buf_release) struct buf text = BUF_INIT(1 << 20);
+
+	conf_report(conf, &text);
+	fwrite(text.ptr, 1, text.len, stderr);
+}
+
+/* Each step collects errors in the conf; only no memory stops it. */
+static int load(struct setup *setup, const struct flags *flags)
+{
+	_cleanup_free_ char *path = NULL;
+	int r = 0;
+
+	if (flags->config.len) {
+		path = strndup(flags->config.ptr, flags->config.len);
+		if (!path)
+			return -ENOMEM;
+		r = conf_load_file(setup->conf, path);
+	}
+	if (r != -ENOMEM)
+		r = options_lay(setup->conf, flags);
+	if (r != -ENOMEM)
+		r = conf_apply(setup->conf, conf_root(setup->conf), &settings_schema,
+			       &setup->settings);
+	return r;
+}
+
+int setup_new(const struct flags *flags, struct setup **ret)
+{
+	struct setup *setup = calloc(1, sizeof(*setup));
+	int r = setup ? conf_new(&setup->conf) : -ENOMEM;
+
+	if (r == 0)
+		r = load(setup, flags);
+	if (r == 0)
+		r = build(setup);
+	if (setup && setup->conf && conf_nerrors(setup->conf)) {
+		report_errors(setup->conf);
+		r = -EINVAL;
+	}
+	if (r < 0) {
+		setup_free(setup);
+		return r;
+	}
+	*ret = setup;
+	return 0;
+}
+
+void setup_free(struct setup *setup)
+{
+	if (!setup)
+		return;
+	chain_free(setup->chain);
+	conf_free(setup->conf);
+	free(setup->partitions);
+	free(setup);
+}
+
+int setup_print(struct setup *setup)
+{
+	_cleanup_(buf_release) struct buf text = BUF_INIT(4 << 20);
+
+	conf_print(setup->conf, &text);
+	fwrite(text.ptr, 1, text.len, stdout);
+	return text.failed;
+}
