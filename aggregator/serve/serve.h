@@ -1,0 +1,48 @@
+/*
+ * serve.h - the HTTP API of the aggregator.
+ *
+ *	GET|POST /api/v1/query	query=… start= end= limit= timeout= trailer=1
+ *	GET|POST /api/v1/tail	query=…		rows as they come
+ *	GET|POST /api/v1/hits, field_names, field_values, streams, facets, stats_query
+ *	GET /api/v1/status, /livez, /readyz, /metrics
+ *
+ * Rows are NDJSON: one object a row, all values texts, empty ones left out.
+ * With trailer=1 one more line ends the stream and says what the answer is
+ * worth:
+ *
+ *	{"_end":{"rows":17,"scanned":120000,…,"ms":3.1,"partial":false}}
+ *
+ * Without it an answer that turns out to be partial or fails after its first
+ * bytes ends with the connection being cut, so that no client takes it for
+ * whole.  What fails before is {"error":"…","position":17} with a status:
+ * 400 the query, 429 too many queries, 504 out of time, 507 out of memory.
+ *
+ * A client that goes away cancels its query.  Number, time and memory of
+ * queries are limited.
+ */
+#ifndef SLUICE_AGGREGATOR_SERVE_SERVE_H
+#define SLUICE_AGGREGATOR_SERVE_SERVE_H
+
+#include "aggregator/store/store.h"
+#include "common/ops/health.h"
+#include "common/ops/metrics.h"
+
+struct serve_conf {
+	const char *listen, *unix_path; /* NULL = none */
+	unsigned connections;
+	unsigned queries; /* that run at a time */
+	int64_t query_time_ns;
+	uint64_t query_memory;
+	void (*status)(void *ctx, struct buf *out); /* /api/v1/status */
+	void *status_ctx;
+};
+
+struct serve;
+
+/* Everything but the conf is borrowed until close. */
+int serve_open(const struct serve_conf *conf, struct store *store, struct metrics *metrics,
+	       struct health *health, struct serve **ret, struct err *reterr);
+/* Running queries are cancelled. */
+void serve_close(struct serve *serve);
+
+#endif
