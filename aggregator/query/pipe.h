@@ -113,6 +113,8 @@ int stage_new_states(struct stage *stage, size_t size);
 /* That of one worker. */
 void *stage_state(const struct stage *stage, unsigned worker);
 
+unsigned stage_workers(const struct stage *stage);
+
 /*
  * The arena for rows of this worker.  Who makes rows on his own, in finish(),
  * resets it after each push that he makes; in push() nobody resets it.
@@ -130,6 +132,13 @@ int stage_charge(struct stage *stage, size_t bytes);
 void stage_uncharge(struct stage *stage, size_t bytes);
 /* 0, or -ECANCELED, -ETIME: look from time to time in long loops. */
 int stage_stopped(struct stage *stage);
+
+/*
+ * Run a sub-query over the same source, on this thread; its rows go to `sink`.
+ * 0, or a negative errno with the text in the run.
+ */
+int stage_run_query(struct stage *stage, struct query *query,
+		    int (*sink)(void *ctx, struct rows *rows), void *ctx);
 
 /* An arena whose memory is charged to a stage. */
 struct stage_arena {

@@ -1,0 +1,425 @@
+#include "aggregator/query/filter_exec.h"
+
+#include "aggregator/query/pipe.h"
+#include "common/lang/match.h"
+#include "common/lang/number.h"
+#include <errno.h>
+#include <math.h>
+
+#define TOKENS_MAX 16
+/* Alternatives of in(…) that are asked of the block's word filter; more say "maybe". */
+#define ALTERNATIVES_MAX 64
+
+void bits_fill(uint64_t *bits, size_t n)
+{
+	size_t words = BITMAP_WORDS(n);
+
+	for (size_t i = 0; i < words; i++)
+		bits[i] = ~UINT64_C(0);
+	if (n % 64)
+		bits[words - 1] = (UINT64_C(1) << (n % 64)) - 1;
+}
+
+bool bits_any(const uint64_t *bits, size_t n)
+{
+	for (size_t i = 0; i < BITMAP_WORDS(n); i++)
+		if (bits[i])
+			return true;
+	return false;
+}
+
+size_t bits_count(const uint64_t *bits, size_t n)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < BITMAP_WORDS(n); i++)
+		count += (size_t)__builtin_popcountll(bits[i]);
+	return count;
+}
+
+static void bits_clear_all(uint64_t *bits, size_t n)
+{
+	memset(bits, 0, BITMAP_WORDS(n) * sizeof(*bits));
+}
+
+/* For each set bit of `bits`; `row` is its number.  The body may clear it. */
+#define each_bit(bits, nrows, row)                                                                 \
+	for (size_t each_word = 0; each_word < BITMAP_WORDS(nrows); each_word++)                   \
+		for (uint64_t each_left = (bits)[each_word];                                       \
+		     each_left &&                                                                  \
+		     ((row) = (uint32_t)(each_word * 64 + (size_t)__builtin_ctzll(each_left)),     \
+		     true);                                                                        \
+		     each_left &= each_left - 1)
+
+/* Which leaves are dear; what is not listed costs 4. */
+static const unsigned leaf_costs[] = {
+	[FILTER_ALL] = 1,          [FILTER_NONE] = 1,
+	[FILTER_TIME] = 1,         [FILTER_DAY_RANGE] = 2,
+	[FILTER_WEEK_RANGE] = 2,   [FILTER_STREAM] = 2,
+	[FILTER_STREAM_ID] = 2,    [FILTER_RANGE] = 3,
+	[FILTER_EXACT] = 3,        [FILTER_EXACT_PREFIX] = 3,
+	[FILTER_IN] = 4,           [FILTER_PHRASE] = 5,
+	[FILTER_PREFIX] = 5,       [FILTER_SUBSTRING] = 5,
+	[FILTER_SEQ] = 8,          [FILTER_CONTAINS_ANY] = 8,
+	[FILTER_CONTAINS_ALL] = 8, [FILTER_ANY_CASE_PHRASE] = 12,
+	[FILTER_PATTERN] = 12,     [FILTER_ANY_CASE_PREFIX] = 12,
+	[FILTER_REGEX] = 20,       [FILTER_EQ_FIELD] = 8,
+	[FILTER_LE_FIELD] = 10,    [FILTER_LT_FIELD] = 10,
+	[FILTER_VALUE_TYPE] = 30,
+};
+
+unsigned filter_cost(const struct filter *filter)
+{
+	unsigned cost = 0;
+
+	if (!filter_is_leaf(filter)) {
+		for (size_t i = 0; i < filter->nkids; i++)
+			cost += filter_cost(filter->kids[i]);
+		return cost;
+	}
+	if (filter->kind < sizeof(leaf_costs) / sizeof(*leaf_costs))
+		cost = leaf_costs[filter->kind];
+	if (!cost)
+		cost = 4;
+	return filter->wild ? cost * 16 : cost;
+}
+
+/* The field can't be read from the block before it was changed by a pipe. */
+static bool is_stored(const struct rows *rows, struct span name)
+{
+	if (!rows->block)
+		return false;
+	for (size_t i = 0; i < rows->nfields; i++)
+		if (span_eq(rows->fields[i].name, name))
+			return rows->fields[i].state == ROWS_LAZY &&
+			       span_eq(rows->fields[i].source, name);
+	return rows->open;
+}
+
+static bool may_have_tokens(struct rows *rows, const struct filter *leaf)
+{
+	struct row_block *block = rows->block;
+	uint64_t tokens[TOKENS_MAX];
+	size_t n = filter_required_tokens(leaf, tokens, TOKENS_MAX);
+
+	if (n)
+		return block->ops->may_have_tokens(block, leaf->field, tokens, n);
+	if (!filter_has_alternatives(leaf) || leaf->values.len > ALTERNATIVES_MAX)
+		return true;
+	for (size_t i = 0; i < leaf->values.len; i++) {
+		n = filter_alternative_tokens(leaf, i, tokens, TOKENS_MAX);
+		if (!n || block->ops->may_have_tokens(block, leaf->field, tokens, n))
+			return true;
+	}
+	return leaf->values.len == 0;
+}
+
+/* False when certainly no row of the block matches; nothing is read. */
+static bool leaf_may_match(struct rows *rows, const struct filter *leaf)
+{
+	struct row_block *block = rows->block;
+	enum filter_class class = filter_class(leaf);
+	double min, max;
+
+	if (leaf->kind == FILTER_TIME && is_stored(rows, SPAN("_time")))
+		return leaf->tmin <= block->max_time && leaf->tmax >= block->min_time;
+	if (class != FILTER_ON_TEXT || leaf->wild || !is_stored(rows, leaf->field))
+		return true;
+	if (leaf->kind == FILTER_RANGE && block->ops->range &&
+	    block->ops->range(block, leaf->field, &min, &max) &&
+	    (max < leaf->min || min > leaf->max))
+		return false;
+	return !block->ops->may_have_tokens || filter_matches_empty(leaf) ||
+	       may_have_tokens(rows, leaf);
+}
+
+static void match_texts(const struct filter *leaf, const struct span *texts, uint32_t n,
+			uint64_t *bits)
+{
+	uint32_t row;
+
+	each_bit (bits, n, row)
+		if (!filter_match_text(leaf, texts[row]))
+			bit_clear(bits, row);
+}
+
+static void match_dict(const struct filter *leaf, const struct column *column, uint64_t *bits)
+{
+	bool match[256];
+	uint32_t row;
+
+	for (uint32_t i = 0; i < column->ndict; i++)
+		match[i] = filter_match_text(leaf, column->dict[i]);
+	each_bit (bits, column->nrows, row)
+		if (!match[column->codes[row]])
+			bit_clear(bits, row);
+}
+
+static void match_numbers(const struct filter *leaf, const struct column *column, uint64_t *bits)
+{
+	double unit = column->kind == COLUMN_INT ? pow(10, column->scale) : 1;
+	bool empty = filter_matches_empty(leaf);
+	uint32_t row;
+
+	each_bit (bits, column->nrows, row) {
+		bool match = column->absent && bit_get(column->absent, row)
+				     ? empty
+				     : filter_match_number(leaf, (double)column->ints[row] / unit);
+		if (!match)
+			bit_clear(bits, row);
+	}
+}
+
+/* =123 on integers: the text can only be that number in its one spelling. */
+static bool match_int(const struct filter *leaf, const struct column *column, uint64_t *bits)
+{
+	int64_t wanted;
+	uint32_t row;
+
+	if (column->kind != COLUMN_INT || column->scale || !leaf->text.len ||
+	    !lang_i64(leaf->text, &wanted))
+		return false;
+	char scratch[64];
+	struct column one = {.kind = COLUMN_INT, .nrows = 1, .ints = &wanted};
+
+	if (!span_eq(column_text(&one, 0, scratch), leaf->text)) {
+		bits_clear_all(bits, column->nrows);
+		return true;
+	}
+	each_bit (bits, column->nrows, row)
+		if (column->ints[row] != wanted || (column->absent && bit_get(column->absent, row)))
+			bit_clear(bits, row);
+	return true;
+}
+
+static int match_column(const struct filter *leaf, struct rows *rows, struct span name,
+			uint64_t *bits)
+{
+	const struct column *column = rows_column(rows, name);
+
+	switch (column->kind) {
+	case COLUMN_CONST:
+		if (!filter_match_text(leaf, column->value))
+			bits_clear_all(bits, rows->n);
+		return rows->failed;
+	case COLUMN_DICT:
+		match_dict(leaf, column, bits);
+		return rows->failed;
+	case COLUMN_INT:
+	case COLUMN_TIME:
+		if (leaf->kind == FILTER_RANGE) {
+			match_numbers(leaf, column, bits);
+			return rows->failed;
+		}
+		if (leaf->kind == FILTER_EXACT && match_int(leaf, column, bits))
+			return rows->failed;
+		break;
+	case COLUMN_TEXT:
+		break;
+	}
+	const struct span *texts = rows_texts(rows, name);
+
+	if (texts)
+		match_texts(leaf, texts, rows->n, bits);
+	return rows->failed;
+}
+
+/* `foo*:bar`: some field whose name starts so matches. */
+static int match_wild(const struct filter *leaf, struct rows *rows, uint64_t *bits)
+{
+	size_t words = BITMAP_WORDS(rows->n), n;
+	uint64_t *left = ARENA_ARRAY(rows->arena, uint64_t, words * 2);
+	uint64_t *found = left ? left + words : NULL;
+	const struct span *names;
+	int r = left ? rows_names(rows, &names, &n) : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n && r >= 0; i++) {
+		if (!span_starts(names[i], leaf->field))
+			continue;
+		for (size_t w = 0; w < words; w++)
+			left[w] = bits[w] & ~found[w];
+		r = match_column(leaf, rows, names[i], left);
+		for (size_t w = 0; w < words; w++)
+			found[w] |= left[w];
+	}
+	for (size_t w = 0; w < words; w++)
+		bits[w] &= found[w];
+	return r;
+}
+
+static int match_time(const struct filter *leaf, struct rows *rows, uint64_t *bits)
+{
+	struct span name = SPAN("_time");
+	const struct row_block *block = rows->block;
+	uint32_t row;
+
+	if (leaf->kind == FILTER_TIME && is_stored(rows, name) && block->min_time >= leaf->tmin &&
+	    block->max_time <= leaf->tmax)
+		return 0;
+	const struct column *column = rows_column(rows, name);
+
+	if (column->kind == COLUMN_TIME) {
+		each_bit (bits, rows->n, row)
+			if (!filter_match_time(leaf, column->ints[row]))
+				bit_clear(bits, row);
+		return rows->failed;
+	}
+	const struct span *texts = rows_texts(rows, name);
+
+	if (!texts)
+		return rows->failed;
+	each_bit (bits, rows->n, row) {
+		int64_t ns;
+
+		if (!lang_time(texts[row], &ns) || !filter_match_time(leaf, ns))
+			bit_clear(bits, row);
+	}
+	return rows->failed;
+}
+
+static int match_pair(const struct filter *leaf, struct rows *rows, uint64_t *bits)
+{
+	const struct span *texts = rows_texts(rows, leaf->field);
+	const struct span *others = rows_texts(rows, leaf->text);
+	uint32_t row;
+
+	if (!texts || !others)
+		return rows->failed;
+	each_bit (bits, rows->n, row)
+		if (!filter_match_pair(leaf, texts[row], others[row]))
+			bit_clear(bits, row);
+	return rows->failed;
+}
+
+static int match_type(const struct filter *leaf, struct rows *rows, uint64_t *bits)
+{
+	const struct span *texts = rows_texts(rows, leaf->field);
+
+	if (texts && !span_eq(value_type_of(texts, rows->n), leaf->text))
+		bits_clear_all(bits, rows->n);
+	return rows->failed;
+}
+
+static int exec_leaf(const struct filter *leaf, struct rows *rows, uint64_t *bits)
+{
+	if (rows->block && !leaf_may_match(rows, leaf)) {
+		bits_clear_all(bits, rows->n);
+		return 0;
+	}
+	switch (filter_class(leaf)) {
+	case FILTER_ON_NOTHING:
+		if (leaf->kind != FILTER_ALL)
+			bits_clear_all(bits, rows->n);
+		return 0;
+	case FILTER_ON_TIME:
+		return match_time(leaf, rows, bits);
+	case FILTER_ON_PAIR:
+		return match_pair(leaf, rows, bits);
+	case FILTER_ON_TYPE:
+		return match_type(leaf, rows, bits);
+	case FILTER_ON_STREAM:
+		return match_column(leaf, rows, SPAN("_stream"), bits);
+	case FILTER_ON_TEXT:
+		break;
+	}
+	return leaf->wild ? match_wild(leaf, rows, bits)
+			  : match_column(leaf, rows, leaf->field, bits);
+}
+
+/* The kids of an AND, cheapest first. */
+static const struct filter **by_cost(const struct filter *filter, struct arena *arena)
+{
+	const struct filter **order = ARENA_ARRAY(arena, const struct filter *, filter->nkids + 1);
+
+	for (size_t i = 0; order && i < filter->nkids; i++) {
+		unsigned cost = filter_cost(filter->kids[i]);
+		size_t at = i;
+
+		for (; at && filter_cost(order[at - 1]) > cost; at--)
+			order[at] = order[at - 1];
+		order[at] = filter->kids[i];
+	}
+	return order;
+}
+
+static int exec_and(const struct filter *filter, struct rows *rows, uint64_t *bits)
+{
+	const struct filter **order = by_cost(filter, rows->arena);
+	int r = order ? 0 : -ENOMEM;
+
+	for (size_t i = 0; rows->block && r >= 0 && i < filter->nkids; i++)
+		if (filter_is_leaf(order[i]) && !leaf_may_match(rows, order[i])) {
+			bits_clear_all(bits, rows->n);
+			return 0;
+		}
+	for (size_t i = 0; r >= 0 && i < filter->nkids && bits_any(bits, rows->n); i++)
+		r = filter_exec(order[i], rows, bits);
+	return r;
+}
+
+static int exec_or(const struct filter *filter, struct rows *rows, uint64_t *bits)
+{
+	size_t words = BITMAP_WORDS(rows->n);
+	uint64_t *found = ARENA_ARRAY(rows->arena, uint64_t, words * 2);
+	uint64_t *left = found ? found + words : NULL;
+	int r = found ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r >= 0 && i < filter->nkids; i++) {
+		for (size_t w = 0; w < words; w++)
+			left[w] = bits[w] & ~found[w];
+		if (!bits_any(left, rows->n))
+			break;
+		r = filter_exec(filter->kids[i], rows, left);
+		for (size_t w = 0; w < words; w++)
+			found[w] |= left[w];
+	}
+	for (size_t w = 0; r >= 0 && w < words; w++)
+		bits[w] = found[w];
+	return r;
+}
+
+static int exec_not(const struct filter *filter, struct rows *rows, uint64_t *bits)
+{
+	size_t words = BITMAP_WORDS(rows->n);
+	uint64_t *matched = ARENA_ARRAY(rows->arena, uint64_t, words);
+	int r;
+
+	if (!matched)
+		return -ENOMEM;
+	memcpy(matched, bits, words * sizeof(*bits));
+	r = filter_exec(filter->kids[0], rows, matched);
+	for (size_t w = 0; r >= 0 && w < words; w++)
+		bits[w] &= ~matched[w];
+	return r;
+}
+
+/* Depth is bounded by QUERY_DEPTH_MAX of the parser. */
+int filter_exec(const struct filter *filter, struct rows *rows, uint64_t *bits)
+{
+	int r;
+
+	switch (filter->kind) {
+	case FILTER_AND:
+		r = exec_and(filter, rows, bits);
+		break;
+	case FILTER_OR:
+		r = exec_or(filter, rows, bits);
+		break;
+	case FILTER_NOT:
+		r = exec_not(filter, rows, bits);
+		break;
+	default:
+		r = exec_leaf(filter, rows, bits);
+	}
+	if (r < 0 && !rows->failed)
+		rows->failed = err_set(&rows->err, r, "no memory for a block's filters");
+	return r;
+}
+
+int rows_match(struct rows *rows, const struct filter *filter, uint64_t *bits)
+{
+	bits_fill(bits, rows->n);
+	return filter ? filter_exec(filter, rows, bits) : 0;
+}

@@ -1,0 +1,347 @@
+/* Running a query: workers take blocks, filter them, push rows; then stages finish in turn. */
+#include "aggregator/query/query.h"
+
+#include "aggregator/query/filter_exec.h"
+#include "aggregator/query/run.h"
+#include "common/base/clock.h"
+#include "common/base/num.h"
+#include <errno.h>
+#include <stdlib.h>
+
+#define MEMORY_DEFAULT (UINT64_C(512) << 20)
+#define ROWS_DEFAULT   (UINT64_C(256) << 20)
+#define PARTIAL_MAX    (64 << 10)
+
+static int sink_push(struct stage *stage, unsigned worker, struct rows *rows)
+{
+	struct query_run *run = stage->run;
+	int r;
+
+	(void)worker;
+	pthread_mutex_lock(&run->sink_lock);
+	r = run->sink(run->sink_ctx, rows);
+	run->rows_out += rows->n;
+	pthread_mutex_unlock(&run->sink_lock);
+	return r;
+}
+
+static const struct pipe_ops sink_ops = {.names = "output", .streams = true, .push = sink_push};
+
+/* Read what the stages need now, so that a damaged column costs the block and nothing else. */
+static int prefetch(struct query_run *run, struct rows *rows)
+{
+	const struct span *names;
+	size_t n;
+
+	if (field_set_is_list(&run->needs)) {
+		for (size_t i = 0; i < run->needs.allow.len && !rows->failed; i++)
+			rows_column(rows, run->needs.allow.ptr[i]);
+		return rows->failed;
+	}
+	if (rows_names(rows, &names, &n) < 0)
+		return rows->failed;
+	for (size_t i = 0; i < n && !rows->failed; i++)
+		if (field_set_has(&run->needs, names[i]))
+			rows_column(rows, names[i]);
+	return rows->failed;
+}
+
+/* Rows outside the time range of the configuration don't exist. */
+static int cut_time(struct query_run *run, struct rows *rows, uint64_t *bits)
+{
+	const struct row_block *block = rows->block;
+	struct filter range = {.kind = FILTER_TIME, .field = SPAN("_time")};
+
+	if (!run->shared->conf->has_time_range || run->query->options.ignore_global_time ||
+	    (block->min_time >= run->min_time && block->max_time <= run->max_time))
+		return 0;
+	range.tmin = run->min_time;
+	range.tmax = run->max_time;
+	return filter_exec(&range, rows, bits);
+}
+
+static int filter_block(struct query_run *run, struct rows *rows)
+{
+	uint64_t *bits = ARENA_ARRAY(rows->arena, uint64_t, BITMAP_WORDS(rows->n) + 1);
+	int r = bits ? 0 : -ENOMEM;
+
+	if (r >= 0) {
+		bits_fill(bits, rows->n);
+		r = cut_time(run, rows, bits);
+	}
+	if (r >= 0)
+		r = filter_exec(run->query->filter, rows, bits);
+	return r < 0 ? r : rows_keep(rows, bits);
+}
+
+static int scan_block(struct query_worker *worker, struct row_block *block)
+{
+	struct query_run *run = worker->run;
+	struct rows rows;
+	int r;
+
+	if (block->min_time > run->max_time || block->max_time < run->min_time || !block->nrows) {
+		worker->blocks_skipped++;
+		return 0;
+	}
+	arena_reset(&worker->arena);
+	rows_init_block(&rows, &worker->arena, block, NULL, block->nrows);
+	r = filter_block(run, &rows);
+	if (r >= 0 && rows.n == 0 && rows.loads == 0) {
+		worker->blocks_skipped++;
+		return 0;
+	}
+	worker->blocks_scanned++;
+	worker->rows_scanned += block->nrows;
+	worker->bytes_scanned += block->bytes;
+	worker->rows_matched += rows.n;
+	if (r >= 0 && rows.n)
+		r = prefetch(run, &rows);
+	worker->columns_read += rows.loads;
+	worker->values_read += (uint64_t)rows.loads * block->nrows;
+	if (r == -EBADMSG) {
+		run_partial(run, rows.err.text);
+		return 0;
+	}
+	if (r < 0)
+		return run_fail(run, r, rows.err.text);
+	return stage_push(&run->stages[0], worker->index, &rows);
+}
+
+static int scan_next(struct query_worker *worker)
+{
+	struct query_run *run = worker->run;
+	struct row_block *block = NULL;
+	struct err err = {.text = ""};
+	int r = run_stopped(run);
+
+	if (r < 0)
+		return r;
+	r = run->shared->source->ops->next(run->scan, worker->index, &block, &err);
+	if (r == -EBADMSG) {
+		run_partial(run, err.text);
+		return 0;
+	}
+	if (r <= 0)
+		return r < 0 ? run_fail(run, r, err.text) : 1;
+	r = scan_block(worker, block);
+	block->ops->release(block);
+	return r;
+}
+
+static void *worker_main(void *ctx)
+{
+	struct query_worker *worker = ctx;
+	struct query_run *run = worker->run;
+	int r = 0;
+
+	while (r == 0 && !atomic_load_explicit(&run->stop, memory_order_relaxed))
+		r = scan_next(worker);
+	/* At the end of the source the other workers go on with the blocks they have. */
+	if (r > 0 && atomic_load(&run->stages[0].full))
+		atomic_store(&run->stop, true);
+	return NULL;
+}
+
+static int scan_all(struct query_run *run)
+{
+	struct query_source *source = run->shared->source;
+	struct source_want want = {.min_time = run->min_time,
+				   .max_time = run->max_time,
+				   .filter = run->query->filter,
+				   .fields = &run->reads,
+				   .workers = run->nworkers};
+	struct err err = {.text = ""};
+	unsigned started = 1;
+	int r = source->ops->scan(source, &want, &run->scan, &err);
+
+	if (r < 0)
+		return run_fail(run, r, err.text);
+	for (; started < run->nworkers; started++)
+		if (pthread_create(&run->workers[started].thread, NULL, worker_main,
+				   &run->workers[started]))
+			break; /* fewer workers do it too */
+	worker_main(&run->workers[0]);
+	while (--started)
+		pthread_join(run->workers[started].thread, NULL);
+	source->ops->close_scan(run->scan);
+	return atomic_load(&run->failed);
+}
+
+static int finish_stages(struct query_run *run)
+{
+	for (size_t i = 0; i < run->nstages; i++) {
+		struct stage *stage = &run->stages[i];
+		int r = run_stopped(run);
+
+		if (r >= 0 && stage->ops->finish)
+			r = stage->ops->finish(stage);
+		if (r < 0)
+			return run_fail(run, r, NULL);
+	}
+	return 0;
+}
+
+static int open_stages(struct query_run *run)
+{
+	size_t npipes = run->query->npipes;
+
+	run->stages = calloc(npipes + 1, sizeof(*run->stages));
+	if (!run->stages)
+		return run_fail(run, -ENOMEM, "out of memory");
+	run->nstages = npipes + 1;
+	for (size_t i = 0; i <= npipes; i++) {
+		struct stage *stage = &run->stages[i];
+
+		stage->run = run;
+		stage->pipe = i < npipes ? run->query->pipes[i] : NULL;
+		stage->ops = i < npipes ? stage->pipe->ops : &sink_ops;
+		stage->next = i < npipes ? stage + 1 : NULL;
+	}
+	for (size_t i = 0; i < npipes; i++) {
+		struct stage *stage = &run->stages[i];
+		int r = stage->ops->open ? stage->ops->open(stage) : 0;
+
+		if (r < 0)
+			return run_fail(run, r, NULL);
+		/* No row can change what comes out: don't read any. */
+		if (r > 0) {
+			atomic_store(&stage->full, true);
+			atomic_store(&run->stop, i == 0);
+		}
+	}
+	return 0;
+}
+
+static int open_workers(struct query_run *run, unsigned n)
+{
+	uint64_t budget = run->shared->conf->rows_bytes;
+
+	run->workers = calloc(n, sizeof(*run->workers));
+	if (!run->workers)
+		return run_fail(run, -ENOMEM, "out of memory");
+	run->nworkers = n;
+	for (unsigned i = 0; i < n; i++) {
+		run->workers[i].run = run;
+		run->workers[i].index = i;
+		arena_init(&run->workers[i].arena, budget ? budget : ROWS_DEFAULT);
+	}
+	return 0;
+}
+
+static void add_result(struct query_run *run)
+{
+	struct query_result *result = run->shared->result;
+
+	for (unsigned i = 0; i < run->nworkers; i++) {
+		const struct query_worker *worker = &run->workers[i];
+
+		result->rows_scanned += worker->rows_scanned;
+		result->rows_matched += worker->rows_matched;
+		result->bytes_scanned += worker->bytes_scanned;
+		result->blocks_scanned += worker->blocks_scanned;
+		result->blocks_skipped += worker->blocks_skipped;
+		result->columns_read += worker->columns_read;
+		result->values_read += worker->values_read;
+	}
+	result->rows_out = run->rows_out; /* the outermost run ends last */
+}
+
+static void run_release(struct query_run *run)
+{
+	for (size_t i = 0; i < run->nstages; i++) {
+		struct stage *stage = &run->stages[i];
+
+		if (stage->ops->close)
+			stage->ops->close(stage);
+		free(stage->state);
+		atomic_fetch_sub(&run->shared->memory_used, atomic_load(&stage->charged));
+	}
+	for (unsigned i = 0; i < run->nworkers; i++)
+		arena_release(&run->workers[i].arena);
+	free(run->stages);
+	free(run->workers);
+	arena_release(&run->plan);
+	pthread_mutex_destroy(&run->sink_lock);
+}
+
+int run_query(struct query *query, struct query_shared *shared, unsigned nworkers,
+	      query_sink_fn *sink, void *ctx, struct err *reterr)
+{
+	struct query_run run = {.query = query, .shared = shared, .sink = sink, .sink_ctx = ctx};
+	struct err err = {.text = ""};
+	int r;
+
+	arena_init(&run.plan, 16 << 20);
+	pthread_mutex_init(&run.sink_lock, NULL);
+	r = run_subqueries(&run, &err);
+	if (r < 0)
+		run_fail(&run, r, err.text);
+	if (r >= 0 && (r = run_plan(&run)) < 0)
+		run_fail(&run, r, "out of memory");
+	if (r >= 0)
+		r = open_workers(&run, nworkers);
+	if (r >= 0)
+		r = open_stages(&run);
+	if (r >= 0 && !atomic_load(&run.stop))
+		r = scan_all(&run);
+	if (r >= 0)
+		r = finish_stages(&run);
+	if (r < 0 && reterr)
+		*reterr = run.err;
+	add_result(&run);
+	run_release(&run);
+	return r < 0 ? r : 0;
+}
+
+int query_execute(struct query *query, const struct query_conf *conf, struct query_source *source,
+		  query_sink_fn *sink, void *ctx, struct query_result *ret, struct err *reterr)
+{
+	struct query_shared shared = {.conf = conf,
+				      .source = source,
+				      .start_ns = clock_mono_ns(),
+				      .memory_limit = conf->memory_bytes ? conf->memory_bytes
+									 : MEMORY_DEFAULT,
+				      .result = ret};
+	uint64_t threads = query->options.concurrency ? query->options.concurrency
+			   : conf->threads            ? conf->threads
+						      : 2;
+	int64_t cpu_start = clock_cpu_ns();
+	int r;
+
+	*ret = (struct query_result){0};
+	buf_init(&ret->partial_why, PARTIAL_MAX);
+	if (conf->timeout_ns)
+		shared.deadline_ns = shared.start_ns + conf->timeout_ns;
+	if (threads > STAGE_WORKERS_MAX)
+		threads = STAGE_WORKERS_MAX;
+	pthread_mutex_init(&shared.lock, NULL);
+	r = run_query(query, &shared, (unsigned)threads, sink, ctx, reterr);
+	pthread_mutex_destroy(&shared.lock);
+	ret->memory_peak = atomic_load(&shared.memory_peak);
+	ret->elapsed_ns = clock_mono_ns() - shared.start_ns;
+	ret->cpu_ns = clock_cpu_ns() - cpu_start;
+	return r;
+}
+
+void query_result_release(struct query_result *result)
+{
+	if (result)
+		buf_release(&result->partial_why);
+}
+
+void query_result_print(const struct query_result *result, struct buf *out)
+{
+	char size[NUM_TEXT_MAX];
+	size_t n = num_format_size(size, result->bytes_scanned);
+	uint64_t blocks = result->blocks_scanned + result->blocks_skipped;
+
+	buf_put_u64(out, result->rows_out);
+	buf_puts(out, SPAN(" rows of "));
+	buf_put_u64(out, result->rows_scanned);
+	buf_printf(out, " scanned, %.*s, ", (int)n, size);
+	buf_put_u64(out, result->blocks_skipped);
+	buf_puts(out, SPAN(" of "));
+	buf_put_u64(out, blocks);
+	buf_printf(out, " blocks skipped, %.1f ms", (double)result->elapsed_ns / NS_PER_MS);
+}

@@ -1,0 +1,402 @@
+#include "aggregator/query/rows.h"
+
+#include "common/base/check.h"
+#include "common/base/num.h"
+#include <errno.h>
+
+void rows_init(struct rows *rows, struct arena *arena, uint32_t n)
+{
+	*rows = (struct rows){.n = n, .arena = arena};
+}
+
+void rows_init_block(struct rows *rows, struct arena *arena, struct row_block *block,
+		     const uint32_t *picked, uint32_t n)
+{
+	*rows = (struct rows){
+		.n = n, .arena = arena, .block = block, .picked = picked, .open = true};
+}
+
+static int fail(struct rows *rows, int code, const char *text)
+{
+	if (!rows->failed)
+		rows->failed = err_set(&rows->err, code, "%s", text);
+	return code;
+}
+
+static int fail_memory(struct rows *rows)
+{
+	return fail(rows, -ENOMEM, "the columns of one block do not fit in memory");
+}
+
+static struct rows_field *find(const struct rows *rows, struct span name)
+{
+	for (size_t i = 0; i < rows->nfields; i++)
+		if (span_eq(rows->fields[i].name, name))
+			return &rows->fields[i];
+	return NULL;
+}
+
+/* A new entry at the end; good until the next one is added. */
+static struct rows_field *add_field(struct rows *rows, struct span name,
+				    enum rows_field_state state)
+{
+	if (rows->nfields == rows->capfields) {
+		size_t cap = rows->capfields ? rows->capfields * 2 : 16;
+		struct rows_field *fields = ARENA_ARRAY(rows->arena, struct rows_field, cap);
+
+		if (!fields) {
+			fail_memory(rows);
+			return NULL;
+		}
+		if (rows->nfields)
+			memcpy(fields, rows->fields, rows->nfields * sizeof(*fields));
+		rows->fields = fields;
+		rows->capfields = cap;
+	}
+	struct rows_field *field = &rows->fields[rows->nfields++];
+
+	*field = (struct rows_field){.name = name, .source = name, .state = state};
+	return field;
+}
+
+/* The entry of `name`; for a name of an open block a LAZY one is made. */
+static struct rows_field *find_or_lazy(struct rows *rows, struct span name)
+{
+	struct rows_field *field = find(rows, name);
+
+	if (field || !rows->open)
+		return field;
+	return add_field(rows, name, ROWS_LAZY);
+}
+
+/* ints[at[i]] and the bits of `absent`, densely. */
+static int gather_ints(struct rows *rows, struct column *column, const uint32_t *at, uint32_t n)
+{
+	int64_t *ints = arena_alloc(rows->arena, n * sizeof(*ints));
+	uint64_t *absent = NULL;
+
+	if (column->absent)
+		absent = ARENA_ARRAY(rows->arena, uint64_t, BITMAP_WORDS(n));
+	if (!ints || (column->absent && !absent))
+		return fail_memory(rows);
+	for (uint32_t i = 0; i < n; i++) {
+		ints[i] = column->ints[at[i]];
+		if (absent && bit_get(column->absent, at[i]))
+			bit_set(absent, i);
+	}
+	column->ints = ints;
+	column->absent = absent;
+	return 0;
+}
+
+/* Rows at[0 … n-1] of a column, in place of all its rows. */
+static int gather_column(struct rows *rows, struct column *column, const uint32_t *at, uint32_t n)
+{
+	int r = 0;
+
+	if (column->kind == COLUMN_DICT) {
+		uint8_t *codes = arena_alloc(rows->arena, n);
+
+		if (!codes)
+			return fail_memory(rows);
+		for (uint32_t i = 0; i < n; i++)
+			codes[i] = column->codes[at[i]];
+		column->codes = codes;
+	} else if (column->kind == COLUMN_INT || column->kind == COLUMN_TIME) {
+		r = gather_ints(rows, column, at, n);
+	}
+	if (r >= 0 && column->texts) {
+		struct span *texts = arena_alloc(rows->arena, n * sizeof(*texts));
+
+		if (!texts)
+			return fail_memory(rows);
+		for (uint32_t i = 0; i < n; i++)
+			texts[i] = column->texts[at[i]];
+		column->texts = texts;
+	}
+	column->nrows = n;
+	return r;
+}
+
+static void load(struct rows *rows, struct rows_field *field)
+{
+	struct err err = {.text = ""};
+	struct column column;
+	int r = rows->block->ops->load(rows->block, field->source, rows->arena, &column, &err);
+
+	rows->loads++;
+	field->state = ROWS_LOADED;
+	column_init_empty(&field->column, field->name, rows->n);
+	if (r < 0) {
+		fail(rows, r, err.text[0] ? err.text : "a column could not be read");
+		return;
+	}
+	if (rows->picked)
+		r = gather_column(rows, &column, rows->picked, rows->n);
+	else
+		column.nrows = rows->n;
+	if (r < 0)
+		return;
+	column.name = field->name;
+	field->column = column;
+}
+
+static struct rows_field *loaded(struct rows *rows, struct span name)
+{
+	struct rows_field *field = find_or_lazy(rows, name);
+
+	if (!field)
+		return NULL;
+	if (field->state == ROWS_LAZY)
+		load(rows, field);
+	return field->state == ROWS_LOADED ? field : NULL;
+}
+
+const struct column *rows_column(struct rows *rows, struct span name)
+{
+	struct rows_field *field = loaded(rows, name);
+
+	if (field)
+		return &field->column;
+	column_init_empty(&rows->none, name, rows->n);
+	return &rows->none;
+}
+
+const struct span *rows_texts(struct rows *rows, struct span name)
+{
+	struct rows_field *field = loaded(rows, name);
+	const struct span *texts;
+
+	if (field) {
+		texts = column_texts(&field->column, rows->arena);
+	} else {
+		column_init_empty(&rows->none, name, rows->n);
+		texts = column_texts(&rows->none, rows->arena);
+		rows->none.texts = NULL;
+	}
+	if (!texts)
+		fail_memory(rows);
+	return texts;
+}
+
+struct span rows_text(struct rows *rows, struct span name, uint32_t row)
+{
+	const struct column *column = rows_column(rows, name);
+	char scratch[64];
+	struct span text = column_text(column, row, scratch);
+
+	if (text.ptr == scratch)
+		text = arena_dup(rows->arena, text);
+	return text;
+}
+
+int rows_names(struct rows *rows, const struct span **ret_names, size_t *ret_n)
+{
+	const struct span *stored = NULL;
+	size_t nstored = 0, n = 0;
+	int r = 0;
+
+	if (rows->open && rows->block)
+		r = rows->block->ops->names(rows->block, rows->arena, &stored, &nstored,
+					    &rows->err);
+	if (r < 0)
+		return rows->failed = r;
+	struct span *names = ARENA_ARRAY(rows->arena, struct span, nstored + rows->nfields + 1);
+
+	if (!names)
+		return fail_memory(rows);
+	for (size_t i = 0; i < nstored; i++)
+		if (!find(rows, stored[i]))
+			names[n++] = stored[i];
+	/* A LAZY entry of an open block may be a name that somebody only asked for. */
+	for (size_t i = 0; i < rows->nfields; i++)
+		if (rows->fields[i].state != ROWS_HIDDEN)
+			names[n++] = rows->fields[i].name;
+	*ret_names = names;
+	*ret_n = n;
+	return 0;
+}
+
+int rows_set(struct rows *rows, const struct column *column)
+{
+	struct rows_field *field = find(rows, column->name);
+
+	CHECK(column->nrows == rows->n);
+	if (!field)
+		field = add_field(rows, column->name, ROWS_LOADED);
+	if (!field)
+		return -ENOMEM;
+	field->state = ROWS_LOADED;
+	field->column = *column;
+	return 0;
+}
+
+int rows_set_texts(struct rows *rows, struct span name, const struct span *texts)
+{
+	return rows_set(
+		rows, &(struct column){
+			      .name = name, .kind = COLUMN_TEXT, .nrows = rows->n, .texts = texts});
+}
+
+int rows_set_const(struct rows *rows, struct span name, struct span value)
+{
+	return rows_set(rows, &(struct column){.name = name,
+					       .kind = COLUMN_CONST,
+					       .nrows = rows->n,
+					       .value = value});
+}
+
+int rows_set_times(struct rows *rows, struct span name, const int64_t *times)
+{
+	return rows_set(
+		rows, &(struct column){
+			      .name = name, .kind = COLUMN_TIME, .nrows = rows->n, .ints = times});
+}
+
+int rows_set_ints(struct rows *rows, struct span name, const int64_t *ints)
+{
+	return rows_set(
+		rows,
+		&(struct column){.name = name, .kind = COLUMN_INT, .nrows = rows->n, .ints = ints});
+}
+
+int rows_delete(struct rows *rows, struct span name)
+{
+	struct rows_field *field = find(rows, name);
+
+	if (!field && rows->open)
+		field = add_field(rows, name, ROWS_HIDDEN);
+	if (!field)
+		return rows->open ? -ENOMEM : 0;
+	field->state = ROWS_HIDDEN;
+	return 0;
+}
+
+int rows_select(struct rows *rows, const struct span *names, size_t n)
+{
+	struct rows old = *rows;
+
+	rows->fields = NULL;
+	rows->nfields = rows->capfields = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (find(rows, names[i]))
+			continue;
+		struct rows_field *from = find(&old, names[i]);
+		struct rows_field *to =
+			add_field(rows, names[i], old.open ? ROWS_LAZY : ROWS_LOADED);
+
+		if (!to)
+			return -ENOMEM;
+		if (from && from->state != ROWS_HIDDEN)
+			*to = *from;
+		else if (from || !old.open)
+			to->state = ROWS_LOADED;
+		if (to->state == ROWS_LOADED && (!from || from->state == ROWS_HIDDEN))
+			column_init_empty(&to->column, names[i], rows->n);
+	}
+	rows->open = false;
+	return 0;
+}
+
+int rows_copy(struct rows *rows, struct span from, struct span to)
+{
+	struct rows_field *source = find_or_lazy(rows, from);
+	struct rows_field copy = {.name = to, .state = ROWS_LOADED};
+
+	if (span_eq(from, to))
+		return source || !rows->failed ? 0 : -ENOMEM;
+	if (source && source->state != ROWS_HIDDEN)
+		copy = *source;
+	else
+		column_init_empty(&copy.column, to, rows->n);
+	struct rows_field *target = find(rows, to);
+
+	if (!target)
+		target = add_field(rows, to, ROWS_LOADED);
+	if (!target)
+		return -ENOMEM;
+	copy.name = copy.column.name = to;
+	*target = copy;
+	return 0;
+}
+
+int rows_rename(struct rows *rows, struct span from, struct span to)
+{
+	int r = rows_copy(rows, from, to);
+
+	if (r < 0 || span_eq(from, to))
+		return r;
+	return rows_delete(rows, from);
+}
+
+int rows_gather(struct rows *rows, const uint32_t *at, uint32_t n)
+{
+	for (size_t i = 0; i < rows->nfields; i++) {
+		struct rows_field *field = &rows->fields[i];
+
+		if (field->state != ROWS_LOADED)
+			continue;
+		int r = gather_column(rows, &field->column, at, n);
+
+		if (r < 0)
+			return r;
+	}
+	if (rows->block && rows->picked) {
+		uint32_t *picked = arena_alloc(rows->arena, n * sizeof(*picked));
+
+		if (!picked)
+			return fail_memory(rows);
+		for (uint32_t i = 0; i < n; i++)
+			picked[i] = rows->picked[at[i]];
+		rows->picked = picked;
+	} else {
+		rows->picked = at;
+	}
+	rows->n = n;
+	return 0;
+}
+
+int rows_keep(struct rows *rows, const uint64_t *bits)
+{
+	size_t words = BITMAP_WORDS(rows->n);
+	uint32_t n = 0;
+
+	for (size_t w = 0; w < words; w++)
+		n += (uint32_t)__builtin_popcountll(bits[w]);
+	if (n == rows->n)
+		return 0;
+	uint32_t *at = arena_alloc(rows->arena, (n + 1) * sizeof(*at));
+
+	if (!at)
+		return fail_memory(rows);
+	n = 0;
+	for (size_t w = 0; w < words; w++)
+		for (uint64_t word = bits[w]; word; word &= word - 1)
+			at[n++] = (uint32_t)(w * 64 + (size_t)__builtin_ctzll(word));
+	return rows_gather(rows, at, n);
+}
+
+int rows_slice(struct rows *rows, uint32_t from, uint32_t n)
+{
+	CHECK(from <= rows->n && n <= rows->n - from);
+	if (from == 0 && n == rows->n)
+		return 0;
+	uint32_t *at = arena_alloc(rows->arena, (n + 1) * sizeof(*at));
+
+	if (!at)
+		return fail_memory(rows);
+	for (uint32_t i = 0; i < n; i++)
+		at[i] = from + i;
+	return rows_gather(rows, at, n);
+}
+
+int rows_load_all(struct rows *rows)
+{
+	const struct span *names;
+	size_t n;
+	int r = rows_names(rows, &names, &n);
+
+	for (size_t i = 0; r >= 0 && i < n; i++)
+		loaded(rows, names[i]);
+	return rows->failed;
+}

@@ -1,0 +1,74 @@
+/*
+ * run.h - one run of one query: the inside of query_execute().
+ *
+ *	           ┌ worker 0: block ▶ filter ▶ rows ┐
+ *	scan ──────┤                                 ├─▶ stages[0] ▶ … ▶ sink
+ *	           └ worker 1: block ▶ filter ▶ rows ┘
+ *
+ * A sub-query is a run of its own with `parent` set: it shares memory budget,
+ * time limit, cancel flag and partial reasons with the outermost run.
+ */
+#ifndef SLUICE_QUERY_RUN_H
+#define SLUICE_QUERY_RUN_H
+
+#include "aggregator/query/query.h"
+#include <pthread.h>
+
+struct query_worker {
+	struct query_run *run;
+	unsigned index;
+	pthread_t thread;
+	struct arena arena; /* of the rows that are being pushed */
+	uint64_t rows_scanned, rows_matched, bytes_scanned;
+	uint64_t blocks_scanned, blocks_skipped, columns_read, values_read;
+};
+
+/* What all runs of one query_execute() share. */
+struct query_shared {
+	const struct query_conf *conf;
+	struct query_source *source;
+	int64_t start_ns, deadline_ns; /* monotonic; 0 = none */
+	atomic_size_t memory_used, memory_peak;
+	size_t memory_limit;
+	pthread_mutex_t lock; /* of what follows and of each run's err */
+	struct query_result *result;
+};
+
+struct query_run {
+	struct query *query;
+	struct query_shared *shared;
+	struct stage *stages; /* one for each pipe, then the sink */
+	size_t nstages;
+	struct query_worker *workers;
+	unsigned nworkers;
+	struct arena plan;      /* of the field sets */
+	struct field_set needs; /* what the first stage reads */
+	struct field_set reads; /* and the filter */
+	int64_t min_time, max_time;
+	struct source_scan *scan;
+	query_sink_fn *sink;
+	void *sink_ctx;
+	uint64_t rows_out;
+	pthread_mutex_t sink_lock;
+	atomic_bool stop; /* nobody wants more blocks */
+	atomic_int failed;
+	struct err err;
+};
+
+/* Run `query` with the pipes it has; errors in *reterr. */
+int run_query(struct query *query, struct query_shared *shared, unsigned nworkers,
+	      query_sink_fn *sink, void *ctx, struct err *reterr);
+
+/* plan.c: which fields and which time; into run->plan. */
+int run_plan(struct query_run *run);
+/* subquery.c: fill in the values of in(…) and its like. */
+int run_subqueries(struct query_run *run, struct err *reterr);
+
+/* 0, -ETIME, -ECANCELED, or what the run failed with. */
+int run_stopped(struct query_run *run);
+/* Keep the first error. */
+int run_fail(struct query_run *run, int code, const char *text);
+/* Note why the answer is partial. */
+void run_partial(struct query_run *run, const char *why);
+
+#endif
