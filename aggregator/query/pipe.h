@@ -174,5 +174,19 @@ int pipe_parse_if(struct lex *lex, struct filter **ret);
 void pipe_print_if(const struct filter *filter, struct buf *out);
 /* a, b*, "c d" */
 void pipe_print_fields(const struct span_list *fields, struct buf *out);
+/* ` by (a, b)`, nothing for an empty list. */
+void pipe_print_by(const char *keyword, const struct span_list *fields, struct buf *out);
+/*
+ * [by] (a, b)  or  [by] a, b: names of fields, none before one of the words
+ * `stops`.  An error when `by` stands alone.
+ */
+int pipe_parse_by(struct lex *lex, const char *stops, struct span_list *ret);
+/* Behind `rank`: [as] name, by default `rank`. */
+int pipe_parse_rank(struct lex *lex, struct span *ret_field);
+/* Append `s` to the name until the list doesn't have it: hits, hitss … */
+int pipe_free_name(struct lex *lex, const struct span_list *taken, struct span *name);
+bool span_list_has(const struct span_list *list, struct span text);
+/* The arena of the query is used up: -ENOMEM or the like with an error. */
+int pipe_no_memory(struct lex *lex);
 
 #endif

@@ -3,6 +3,7 @@
 #include "aggregator/query/run.h"
 #include "common/data/timestamp.h"
 #include "common/lang/match.h"
+#include "common/lang/words.h"
 #include <errno.h>
 
 /* From the last pipe to the first: what does each read for its successor? */
@@ -82,11 +83,11 @@ static void explain_fields(const struct field_set *set, struct buf *out)
 		buf_puts(out, SPAN("none"));
 	for (size_t i = 0; i < set->allow.len; i++) {
 		buf_puts(out, i ? SPAN(", ") : SPAN(""));
-		lex_print_field_filter(out, set->allow.ptr[i]);
+		text_print_field_filter(out, set->allow.ptr[i]);
 	}
 	for (size_t i = 0; i < set->deny.len; i++) {
 		buf_puts(out, i ? SPAN(", ") : SPAN(" but "));
-		lex_print_field_filter(out, set->deny.ptr[i]);
+		text_print_field_filter(out, set->deny.ptr[i]);
 	}
 	buf_putc(out, '\n');
 }

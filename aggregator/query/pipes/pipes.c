@@ -1,0 +1,111 @@
+/* The table of pipes, and how common/lang gets at it. */
+#include "aggregator/query/pipes/pipes.h"
+
+#include "common/lang/words.h"
+#include <errno.h>
+
+const struct pipe_ops *const pipe_table[] = {
+	&pipe_copy_ops,  &pipe_delete_ops, &pipe_fields_ops, &pipe_filter_ops,
+	&pipe_limit_ops, &pipe_offset_ops, &pipe_rename_ops, NULL,
+};
+
+const struct pipe_ops *pipe_find(struct span name)
+{
+	for (size_t i = 0; pipe_table[i]; i++)
+		if (words_have(pipe_table[i]->names, name))
+			return pipe_table[i];
+	return NULL;
+}
+
+static int parse_with(const struct pipe_ops *ops, struct lex *lex, void **ret_pipe)
+{
+	struct pipe *pipe;
+	int r = ops->parse(lex, &pipe);
+
+	if (r < 0)
+		return r;
+	if (!lex_at_pipe_end(lex)) {
+		if (ops->free)
+			ops->free(pipe);
+		return lex_error(lex, "expected `|`, `)` or the end after pipe `%.*s`",
+				 (int)strcspn(ops->names, " "), ops->names);
+	}
+	*ret_pipe = pipe;
+	return 0;
+}
+
+/* `count() n`, `by (host) count() n`: stats without its name. */
+static bool looks_like_stats(const struct lex *lex)
+{
+	struct lex ahead = *lex;
+
+	if (lex->kind != LEX_WORD || !words_have(words_stats, lex->text))
+		return false;
+	lex_next(&ahead);
+	return lex_is(&ahead, "(");
+}
+
+/* The word up to its first dot: `limit.10` is `limit` and something wrong. */
+static bool starts_with_pipe_name(struct span word)
+{
+	ptrdiff_t dot = span_chr(word, '.');
+
+	if (dot >= 0)
+		word = span_take(word, (size_t)dot);
+	return pipe_find(word) || words_have(words_stats, word);
+}
+
+static int parse_nameless(struct lex *lex, void **ret_pipe)
+{
+	const struct pipe_ops *stats = pipe_find(SPAN("stats"));
+	struct lex saved = *lex;
+
+	if (stats && (looks_like_stats(lex) || lex_is_any(lex, "by (")) &&
+	    parse_with(stats, lex, ret_pipe) >= 0)
+		return 0;
+	if (looks_like_stats(&saved) || lex_is(&saved, "by"))
+		return -EINVAL;
+	*lex = saved;
+	if (lex->kind == LEX_WORD && starts_with_pipe_name(lex->text)) {
+		lex_error(lex, "expected a pipe or a filter");
+		return lex_suggest(lex, lex->text, words_pipes);
+	}
+	return parse_with(&pipe_filter_ops, lex, ret_pipe);
+}
+
+static int parse_pipe(struct lex *lex, void **ret_pipe)
+{
+	const struct pipe_ops *ops = lex->kind == LEX_WORD ? pipe_find(lex->text) : NULL;
+
+	if (!ops)
+		return parse_nameless(lex, ret_pipe);
+	lex_next(lex);
+	return parse_with(ops, lex, ret_pipe);
+}
+
+static void print_pipe(const void *pipe, struct buf *out)
+{
+	((const struct pipe *)pipe)->ops->print(pipe, out);
+}
+
+static void free_pipe(void *pipe)
+{
+	struct pipe *p = pipe;
+
+	if (p->ops->free)
+		p->ops->free(p);
+}
+
+static bool single_field(const void *pipe, struct span *ret_field)
+{
+	const struct pipe *p = pipe;
+
+	return p->ops->single_field && p->ops->single_field(p, ret_field);
+}
+
+const struct lang_ops query_lang_ops = {
+	.parse_pipe = parse_pipe,
+	.print_pipe = print_pipe,
+	.free_pipe = free_pipe,
+	.single_field = single_field,
+};
