@@ -26,7 +26,7 @@ enum filter_class {
 	FILTER_ON_STREAM,  /* filter_match_text() on the text of _stream: {a="b",c="d"} */
 	FILTER_ON_PAIR,    /* filter_match_pair() on `field` and `text` */
 	FILTER_ON_TYPE,    /* VALUE_TYPE: value_type_of() the column, or of the value alone */
-	FILTER_ON_NOTHING, /* ALL, NONE: filter->kind == FILTER_ALL is the answer */
+	FILTER_ON_NOTHING, /* ALL: every row matches */
 };
 enum filter_class filter_class(const struct filter *leaf);
 
@@ -63,7 +63,7 @@ bool filter_matches_empty(const struct filter *leaf);
 
 /* What a tree reads.  `fn` is called for each field (prefix* if wild), with repetitions. */
 typedef int filter_field_fn(void *ctx, struct span field, bool wild);
-int filter_fields(const struct filter *filter, filter_field_fn *fn, void *ctx);
+int filter_fields(struct filter *filter, filter_field_fn *fn, void *ctx);
 
 /* One row, wherever it lives. */
 struct row_view {

@@ -81,11 +81,34 @@ static int find_end(struct span rest, char quote, size_t *ret_end, bool *ret_pla
 	return -EINVAL;
 }
 
+int quote_unescape(struct span body, char quote, struct buf *out)
+{
+	char bytes[4];
+	size_t n;
+
+	while (body.len) {
+		ptrdiff_t escape = span_chr(body, '\\');
+
+		buf_puts(out, escape < 0 ? body : span_take(body, (size_t)escape));
+		if (escape < 0)
+			break;
+		body = span_skip(body, (size_t)escape + 1);
+		int took = parse_escape(body, quote, bytes, &n);
+
+		if (took < 0)
+			return took;
+		buf_put(out, bytes, n);
+		body = span_skip(body, (size_t)took);
+	}
+	return out->failed;
+}
+
 int quote_parse(struct span rest, struct arena *arena, struct span *ret_text, size_t *ret_len)
 {
 	char quote = rest.len ? rest.ptr[0] : 0;
-	size_t end, n = 0;
+	size_t end;
 	bool plain;
+	int r;
 
 	if ((quote != '"' && quote != '\'' && quote != '`') ||
 	    find_end(rest, quote, &end, &plain) < 0)
@@ -97,26 +120,27 @@ int quote_parse(struct span rest, struct arena *arena, struct span *ret_text, si
 		*ret_text = body;
 		return 0;
 	}
-	char *text = arena_alloc(arena, body.len); /* an escape is never shorter than its bytes */
+	struct buf text = BUF_INIT(body.len); /* an escape is never shorter than what it means */
 
-	if (!text)
-		return -ENOMEM;
-	while (body.len) {
-		size_t written = 1;
-		int took = 1;
-
-		if (body.ptr[0] == '\\') {
-			took = parse_escape(span_skip(body, 1), quote, text + n, &written);
-			if (took++ < 0)
-				return -EINVAL;
-		} else {
-			text[n] = body.ptr[0];
-		}
-		n += written;
-		body = span_skip(body, (size_t)took);
+	r = quote_unescape(body, quote, &text);
+	if (r >= 0) {
+		*ret_text = arena_dup(arena, buf_span(&text));
+		r = text.len && !ret_text->ptr ? -ENOMEM : 0;
 	}
-	*ret_text = span_of(text, n);
-	return 0;
+	buf_release(&text);
+	return r;
+}
+
+size_t quote_len(struct span rest)
+{
+	char quote = rest.len ? rest.ptr[0] : 0;
+	size_t end;
+	bool plain;
+
+	if ((quote != '"' && quote != '\'' && quote != '`') ||
+	    find_end(rest, quote, &end, &plain) < 0)
+		return 0;
+	return end + 1;
 }
 
 const char *quote_problem(char quote)

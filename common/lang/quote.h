@@ -9,6 +9,7 @@
 #define SLUICE_LANG_QUOTE_H
 
 #include "common/base/arena.h"
+#include "common/base/buf.h"
 #include "common/base/span.h"
 
 /*
@@ -17,6 +18,12 @@
  * quote, no end or a wrong escape; -ENOMEM.
  */
 int quote_parse(struct span rest, struct arena *arena, struct span *ret_text, size_t *ret_len);
+
+/* Append the text between quotes, decoded.  -EINVAL: a wrong escape. */
+int quote_unescape(struct span body, char quote, struct buf *out);
+
+/* Bytes of the quoted text at the front, quotes included; 0 if there is none. */
+size_t quote_len(struct span rest);
 
 /* What to say about a quote that quote_parse() did not take. */
 const char *quote_problem(char quote);

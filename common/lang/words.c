@@ -137,6 +137,18 @@ void text_print(struct buf *out, struct span text)
 		buf_puts(out, text);
 }
 
+void text_print_bare(struct buf *out, struct span text)
+{
+	bool bare = text.len > 1 || text_starts_with_word(text);
+
+	for (size_t i = 0; bare && i < text.len; i++)
+		bare = char_is_word(text.ptr[i]) || strchr("+-/:.$", text.ptr[i]);
+	if (bare)
+		buf_puts(out, text);
+	else
+		text_print_quoted(out, text);
+}
+
 void text_print_field_filter(struct buf *out, struct span text)
 {
 	if (!span_ends(text, SPAN("*"))) {

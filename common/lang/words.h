@@ -26,6 +26,8 @@ struct span words_nearest(const char *list, struct span given);
 bool text_needs_quotes(struct span text);
 /* As one text of the language, quoted if needed. */
 void text_print(struct buf *out, struct span text);
+/* Where no keyword can stand: bare if it is words and + - / : . $, as times and numbers are. */
+void text_print_bare(struct buf *out, struct span text);
 /* In quotes in any case. */
 void text_print_quoted(struct buf *out, struct span text);
 /* A field name, or `prefix*`. */

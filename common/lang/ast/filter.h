@@ -19,8 +19,7 @@
 struct query;
 
 enum filter_kind {
-	FILTER_ALL,  /* *               every row */
-	FILTER_NONE, /* matches nothing: in() */
+	FILTER_ALL, /* *  x:in(*)  x:~".*"    every row */
 	FILTER_AND,
 	FILTER_OR,
 	FILTER_NOT, /* one kid */
@@ -62,10 +61,10 @@ enum filter_kind {
 	FILTER_STREAM_ID, /* _stream_id:x, :in(x, y)  values */
 };
 
-/* A compiled regular expression; see regex.h. */
-struct filter_regex;
+/* conf/regex.h */
+struct regex;
 /* A compiled pattern of pattern_match(); see pattern.h. */
-struct filter_pattern;
+struct pattern;
 
 /* Texts, sorted and unique once the parser is through, or a sub-query that will give them. */
 struct filter_values {
@@ -81,8 +80,8 @@ enum stream_op { STREAM_EQ, STREAM_NE, STREAM_MATCH, STREAM_NO_MATCH, STREAM_IN,
 struct stream_tag {
 	struct span name, value;
 	enum stream_op op;
-	struct filter_regex *regex; /* MATCH, NO_MATCH; anchored at both ends */
-	struct span *values;        /* IN, NOT_IN */
+	struct regex *regex; /* MATCH, NO_MATCH; anchored at both ends */
+	struct span *values; /* IN, NOT_IN */
 	size_t nvalues;
 };
 
@@ -105,8 +104,8 @@ struct filter {
 	struct span lower;
 	struct span shown; /* bounds as they were written, for printing: ">=5KiB" */
 	struct filter_values values;
-	struct filter_regex *regex;
-	struct filter_pattern *pattern;
+	struct regex *regex;
+	struct pattern *pattern;
 	union {
 		struct {
 			double min, max; /* RANGE, inclusive */

@@ -34,6 +34,7 @@
 #include "common/base/arena.h"
 #include "common/base/buf.h"
 #include "common/base/err.h"
+#include "common/base/vec.h"
 #include "common/lang/ast/filter.h"
 #include "common/lang/lex.h"
 
@@ -51,17 +52,18 @@ struct query_options {
 struct query {
 	struct query_options options;
 	struct filter *filter; /* never NULL; FILTER_ALL for `*` */
-	void **pipes;
-	size_t npipes, cappipes;
+	VEC(void *) pipes;
 	int64_t now_ns;
+	struct span text; /* this query's part of what was parsed */
 
-	struct arena *arena;        /* the outermost query's */
+	struct query *root;         /* the outermost query; itself if it is that */
+	struct query *parent;       /* whose options it inherits; NULL for the outermost */
 	const struct lang_ops *ops; /* NULL = no pipes */
-	struct query *parent;       /* whose options it inherits */
-	struct query *next_child;   /* all sub-queries of the outermost one */
-	struct query *children;
-	struct filter_regex *regexes; /* of the outermost one: to be freed */
-	struct span text;             /* of the outermost one: a copy of what was parsed */
+
+	/* Of the outermost query, for all of them: */
+	struct arena arena;
+	VEC(struct query *) children; /* sub-queries, at any depth */
+	VEC(struct regex *) regexes;
 };
 
 /* What the owner of the pipes supplies. */
@@ -79,7 +81,10 @@ struct lang_ops {
 	bool (*single_field)(const void *pipe, struct span *ret_field);
 };
 
-/* The whole text is one query.  `ops` must outlive it. */
+/*
+ * The whole text is one query, a `;` at its end is fine.  `ops` must outlive it.
+ * -EINVAL with reterr->offset; -E2BIG too long or too deep; -ENOMEM.
+ */
 int query_parse(struct span text, int64_t now_ns, const struct lang_ops *ops, struct query **ret,
 		struct err *reterr);
 /* Only pipes: `count() | sort by (x)`, as if behind `* |`; for tests and for appending. */
@@ -92,7 +97,7 @@ void query_print(const struct query *query, struct buf *out);
 
 /* For the parsers of pipes. */
 
-/* A filter up to `|`, `)` or the end (pipe `filter`, `delete … where`). */
+/* A filter up to `|`, `)`, `;` or the end (pipe `filter`, conditions). */
 int lang_parse_filter(struct lex *lex, struct filter **ret);
 /* if (…): the lexer stands on `if`.  An empty condition is FILTER_ALL. */
 int lang_parse_if(struct lex *lex, struct filter **ret);
