@@ -131,27 +131,25 @@ bool filter_match_record(const struct filter *filter, const struct record *recor
 	return filter_match_row(filter, &row);
 }
 
-struct field_visit {
-	filter_field_fn *fn;
-	void *ctx;
-};
-
-static int visit_fields(void *ctx, struct filter *leaf)
+static int leaf_fields(const struct filter *leaf, filter_field_fn *fn, void *ctx)
 {
-	const struct field_visit *visit = ctx;
 	int r;
 
 	if (leaf->kind == FILTER_ALL)
 		return 0;
-	r = visit->fn(visit->ctx, leaf->field, leaf->wild);
+	r = fn(ctx, leaf->field, leaf->wild);
 	if (r >= 0 && filter_class(leaf) == FILTER_ON_PAIR)
-		r = visit->fn(visit->ctx, leaf->text, false);
+		r = fn(ctx, leaf->text, false);
 	return r;
 }
 
-int filter_fields(struct filter *filter, filter_field_fn *fn, void *ctx)
+int filter_fields(const struct filter *filter, filter_field_fn *fn, void *ctx)
 {
-	struct field_visit visit = {fn, ctx};
+	int r = 0;
 
-	return filter_walk(filter, visit_fields, &visit);
+	if (filter_is_leaf(filter))
+		return leaf_fields(filter, fn, ctx);
+	for (size_t i = 0; r >= 0 && i < filter->nkids; i++)
+		r = filter_fields(filter->kids[i], fn, ctx);
+	return r;
 }

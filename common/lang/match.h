@@ -63,7 +63,7 @@ bool filter_matches_empty(const struct filter *leaf);
 
 /* What a tree reads.  `fn` is called for each field (prefix* if wild), with repetitions. */
 typedef int filter_field_fn(void *ctx, struct span field, bool wild);
-int filter_fields(struct filter *filter, filter_field_fn *fn, void *ctx);
+int filter_fields(const struct filter *filter, filter_field_fn *fn, void *ctx);
 
 /* One row, wherever it lives. */
 struct row_view {
