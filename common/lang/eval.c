@@ -52,7 +52,7 @@ static bool match_leaf(const struct filter *leaf, const struct row_view *row)
 {
 	switch (filter_class(leaf)) {
 	case FILTER_ON_NOTHING:
-		return true;
+		return leaf->kind == FILTER_ALL;
 	case FILTER_ON_STREAM:
 		return match_stream(leaf, row);
 	case FILTER_ON_TIME:
@@ -135,7 +135,7 @@ static int leaf_fields(const struct filter *leaf, filter_field_fn *fn, void *ctx
 {
 	int r;
 
-	if (leaf->kind == FILTER_ALL)
+	if (filter_class(leaf) == FILTER_ON_NOTHING)
 		return 0;
 	r = fn(ctx, leaf->field, leaf->wild);
 	if (r >= 0 && filter_class(leaf) == FILTER_ON_PAIR)

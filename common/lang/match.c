@@ -257,11 +257,19 @@ static bool match_all(const struct filter *leaf, struct span text)
 	return true;
 }
 
+static bool match_none(const struct filter *leaf, struct span text)
+{
+	(void)leaf;
+	(void)text;
+	return false;
+}
+
 static const struct {
 	enum filter_class class;
 	bool (*match)(const struct filter *leaf, struct span text);
 } kinds[] = {
 	[FILTER_ALL] = {FILTER_ON_NOTHING, match_all},
+	[FILTER_NONE] = {FILTER_ON_NOTHING, match_none},
 	[FILTER_PHRASE] = {FILTER_ON_TEXT, match_phrase},
 	[FILTER_PREFIX] = {FILTER_ON_TEXT, match_prefix},
 	[FILTER_SUBSTRING] = {FILTER_ON_TEXT, match_substring},

@@ -26,7 +26,7 @@ enum filter_class {
 	FILTER_ON_STREAM,  /* filter_match_text() on the text of _stream: {a="b",c="d"} */
 	FILTER_ON_PAIR,    /* filter_match_pair() on `field` and `text` */
 	FILTER_ON_TYPE,    /* VALUE_TYPE: value_type_of() the column, or of the value alone */
-	FILTER_ON_NOTHING, /* ALL: every row matches */
+	FILTER_ON_NOTHING, /* ALL, NONE: filter->kind == FILTER_ALL is the answer */
 };
 enum filter_class filter_class(const struct filter *leaf);
 

@@ -62,7 +62,7 @@ static int parse_values(struct lex *lex, struct span_list *ret, bool *ret_any)
 /* Everything without pipes: the same as in(*). */
 static bool is_star(const struct query *query)
 {
-	return query->pipes.len == 0 && query->filter->kind == FILTER_ALL && !query->options.given;
+	return query->npipes == 0 && query->filter->kind == FILTER_ALL && !query->options.given;
 }
 
 static int parse_sub_values(struct lex *lex, struct filter *leaf)
@@ -77,8 +77,8 @@ static int parse_sub_values(struct lex *lex, struct filter *leaf)
 		leaf->kind = FILTER_ALL;
 		return 0;
 	}
-	if (!query->pipes.len ||
-	    !query->ops->single_field(*vec_last(&query->pipes), &leaf->values.result_field))
+	if (query->npipes == 0 ||
+	    !query->ops->single_field(query->pipes[query->npipes - 1], &leaf->values.result_field))
 		return lex_error_at(lex, pos,
 				    "the sub-query must end in a pipe that leaves one field: "
 				    "`| fields name` or `| uniq by (name)`");
@@ -102,8 +102,10 @@ static int parse_list_or_query(struct lex *lex, struct filter *leaf)
 		leaf->values.ptr = list.ptr;
 		leaf->values.len = list.len;
 		parse_sort_values(&leaf->values);
-		if (any)
+		if (any || (list.len == 0 && leaf->kind == FILTER_CONTAINS_ALL))
 			leaf->kind = FILTER_ALL;
+		else if (list.len == 0)
+			leaf->kind = FILTER_NONE;
 		return 0;
 	}
 	*lex = saved;

@@ -17,6 +17,7 @@ static const char *const function_names[] = {
 	[FILTER_SEQ] = "seq",
 	[FILTER_JSON_ARRAY_ANY] = "json_array_contains_any",
 	[FILTER_VALUE_TYPE] = "value_type",
+	[FILTER_NONE] = "in",
 	[FILTER_IN] = "in",
 	[FILTER_CONTAINS_ALL] = "contains_all",
 	[FILTER_CONTAINS_ANY] = "contains_any",
@@ -28,7 +29,7 @@ static const char *const function_names[] = {
 
 static void print_field(const struct filter *leaf, struct buf *out)
 {
-	if (leaf->kind == FILTER_ALL || leaf->kind == FILTER_STREAM ||
+	if (leaf->kind == FILTER_ALL || leaf->kind == FILTER_NONE || leaf->kind == FILTER_STREAM ||
 	    (!leaf->wild && span_eq(leaf->field, SPAN("_msg"))))
 		return;
 	if (leaf->field.len)
@@ -259,8 +260,8 @@ void query_print(const struct query *query, struct buf *out)
 {
 	print_options(query, out);
 	filter_print(query->filter, out);
-	for (size_t i = 0; i < query->pipes.len; i++) {
+	for (size_t i = 0; i < query->npipes; i++) {
 		buf_puts(out, SPAN(" | "));
-		query->ops->print_pipe(query->pipes.ptr[i], out);
+		query->ops->print_pipe(query->pipes[i], out);
 	}
 }

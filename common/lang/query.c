@@ -53,7 +53,7 @@ static int parse_global_filter(struct lex *lex, struct filter **ret)
 
 	if (r < 0)
 		return r;
-	if (query->pipes.len)
+	if (query->npipes)
 		return lex_error_at(lex, pos, "a global filter has no pipes");
 	*ret = query->filter;
 	return 0;
@@ -138,6 +138,15 @@ static int shift_time(void *ctx, struct filter *leaf)
 	return 0;
 }
 
+static int add_pipe(struct query *query, void *pipe)
+{
+	if (query->npipes == query->cappipes &&
+	    vec_grow((void **)&query->pipes, &query->cappipes, query->npipes + 1, sizeof(pipe)) < 0)
+		return -ENOMEM;
+	query->pipes[query->npipes++] = pipe;
+	return 0;
+}
+
 static int parse_pipes(struct lex *lex, struct query *query)
 {
 	void *pipe;
@@ -149,7 +158,7 @@ static int parse_pipes(struct lex *lex, struct query *query)
 		r = query->ops->parse_pipe(lex, &pipe);
 		if (r < 0)
 			return r;
-		r = vec_push(&query->pipes, pipe);
+		r = add_pipe(query, pipe);
 		if (r < 0) {
 			if (query->ops->free_pipe)
 				query->ops->free_pipe(pipe);
@@ -283,10 +292,10 @@ int query_parse_pipes(struct span text, int64_t now_ns, const struct lang_ops *o
 
 static void free_pipes(struct query *query)
 {
-	for (size_t i = 0; i < query->pipes.len; i++)
+	for (size_t i = 0; i < query->npipes; i++)
 		if (query->ops->free_pipe)
-			query->ops->free_pipe(query->pipes.ptr[i]);
-	vec_release(&query->pipes);
+			query->ops->free_pipe(query->pipes[i]);
+	free(query->pipes);
 }
 
 void query_free(struct query *query)

@@ -19,7 +19,8 @@
 struct query;
 
 enum filter_kind {
-	FILTER_ALL, /* *  x:in(*)  x:~".*"    every row */
+	FILTER_ALL,  /* *  x:in(*)  x:~".*"   every row */
+	FILTER_NONE, /* x:in()                no row */
 	FILTER_AND,
 	FILTER_OR,
 	FILTER_NOT, /* one kid */

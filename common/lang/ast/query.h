@@ -52,7 +52,8 @@ struct query_options {
 struct query {
 	struct query_options options;
 	struct filter *filter; /* never NULL; FILTER_ALL for `*` */
-	VEC(void *) pipes;
+	void **pipes;
+	size_t npipes, cappipes;
 	int64_t now_ns;
 	struct span text; /* this query's part of what was parsed */
 
