@@ -21,7 +21,7 @@
 /*
  * Append the fields of the object `text` (surrounding space allowed) to `rec`
  * and set rec->json.  Returns 0; -EBADMSG with *ret_at the byte offset of the
- * first error; -E2BIG: deeper than 64 or more than RECORD_FIELDS_MAX fields;
+ * first error; -E2BIG: deeper than 64 or more than RECORD_FIELDS_HARD fields;
  * -ENOMEM.  On failure rec's fields are as before.
  */
 int json_scan_record(struct span text, struct record *rec, size_t *ret_at);

@@ -34,7 +34,7 @@ static int grow(struct record *rec)
 	size_t old_bytes = rec->capfields * sizeof(*rec->fields);
 	size_t more_bytes = cap * sizeof(*rec->fields) - old_bytes;
 
-	if (rec->nfields >= RECORD_FIELDS_MAX)
+	if (rec->nfields >= RECORD_FIELDS_HARD)
 		return -E2BIG;
 	if (rec->fields && (char *)rec->fields + old_bytes == arena->at &&
 	    (size_t)(arena->end - arena->at) >= more_bytes) {

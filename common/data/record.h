@@ -67,6 +67,8 @@ struct record {
 
 /* Fields a record may have; a line with more keeps its raw text as message. */
 #define RECORD_FIELDS_MAX 1024
+/* What record_add() allows: room for canonical fields and for what wire.h displaces. */
+#define RECORD_FIELDS_HARD 2048
 
 /* An empty record whose memory comes from `arena`. */
 void record_init(struct record *rec, struct arena *arena, struct span line);

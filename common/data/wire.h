@@ -22,6 +22,8 @@
  *	own `log`, an object                 its leaves follow under dotted names
  *	                                     ("log.logger":"x"); the names that
  *	                                     are ours become log.own.NAME
+ *	                                     (one of more than 256 leaves stays
+ *	                                     whole: log.own, log.own.service, …)
  *	own `log`, anything else             "log.own"
  *	null                                 left out: it says nothing
  *

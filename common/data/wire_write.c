@@ -2,6 +2,7 @@
 #include "common/data/json_write.h"
 #include "common/data/timestamp.h"
 #include "common/data/wire.h"
+#include <errno.h>
 
 /* A record about to be written: where its special fields are. */
 struct writer {
@@ -180,20 +181,45 @@ static bool is_displaced(const struct writer *w, const struct field *field)
 	       log_name_is_ours(span_skip(field->key, 4));
 }
 
+/* More leaves than this stay one object: a reader has a cap of fields. */
+#define LEAVES_MAX 256
+
+static int count_leaf(void *ctx, struct span key, enum value_type type, struct span text)
+{
+	unsigned *count = ctx;
+
+	(void)key;
+	(void)type;
+	(void)text;
+	return ++*count > LEAVES_MAX ? -E2BIG : 0;
+}
+
 static void put_displaced(struct writer *w, const struct field *field)
 {
+	struct arena *arena = w->rec->arena;
+	unsigned leaves = 0;
 	bool first = false;
+	int r = 0;
 
 	if (field != w->log && field != w->service && field != w->host) {
 		put_leaf(w, field->key, field->type, field->text);
-	} else if (is_object(field)) {
-		int r = json_flatten(field->text, field->key, w->rec->arena, put_leaf, w);
-
-		if (r < 0 && !w->out->failed)
-			w->out->failed = r;
-	} else if (field->type != VALUE_NULL) {
-		json_write_field(w->out, &first, SPAN("log.own"), field->type, field->text);
+		return;
 	}
+	if (field->type == VALUE_NULL)
+		return;
+	if (is_object(field)) {
+		r = json_flatten(field->text, field->key, arena, count_leaf, &leaves);
+		if (r == 0)
+			r = json_flatten(field->text, field->key, arena, put_leaf, w);
+	}
+	if (!is_object(field) || r == -E2BIG)
+		json_write_field(w->out, &first,
+				 field == w->log       ? SPAN("log.own")
+				 : field == w->service ? SPAN("log.own.service")
+						       : SPAN("log.own.host"),
+				 field->type, field->text);
+	else if (r < 0 && !w->out->failed)
+		w->out->failed = r;
 }
 
 /* Between two neighbours in the line lie a comma and perhaps space, nothing else. */
