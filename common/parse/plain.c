@@ -1,0 +1,59 @@
+#include "common/parse/canon.h"
+#include "common/parse/format.h"
+#include "common/parse/level.h"
+#include "common/parse/when.h"
+
+/*
+ * What is cut off in front of the message: a time, and a level that stands
+ * right behind it.
+ *
+ *	[2016-12-19 16:00:00,123] INFO [main] Starting (kafka.Server)
+ *	 time                     level message ...
+ *
+ * A level further on ("[main] INFO com.x - …") is noted and stays in the text,
+ * and so does one without a time in front: "Error: no such file" is a sentence.
+ */
+struct prefix {
+	struct span rest;
+	int64_t ns; /* TIME_UNKNOWN: none */
+};
+
+static struct prefix cut_time(struct span text, int64_t observed_ns)
+{
+	struct prefix prefix = {.rest = text, .ns = TIME_UNKNOWN};
+	struct span at = level_skip_filling(text, SPAN(" \t"));
+	bool bracket = at.len && (at.ptr[0] == '[' || at.ptr[0] == '(');
+	size_t n = when_front(span_skip(at, bracket), observed_ns, &prefix.ns);
+
+	if (!n) {
+		prefix.ns = TIME_UNKNOWN;
+		return prefix;
+	}
+	at = span_skip(at, n + bracket);
+	if (span_starts(at, SPAN(" UTC")) || span_starts(at, SPAN(" GMT")))
+		at = span_skip(at, 4);
+	if (bracket && at.len && (at.ptr[0] == ']' || at.ptr[0] == ')'))
+		at = span_skip(at, 1);
+	prefix.rest = level_skip_filling(at, SPAN(" \t:|,-"));
+	return prefix;
+}
+
+int format_plain(struct span text, int64_t observed_ns, struct record *rec)
+{
+	struct prefix prefix = cut_time(text, observed_ns);
+	struct span message = prefix.rest;
+	size_t level_end;
+	uint32_t severity = level_find(prefix.rest, prefix.ns != TIME_UNKNOWN, &level_end);
+
+	if (prefix.ns != TIME_UNKNOWN) {
+		canon_time(rec, prefix.ns);
+		if (severity && level_end)
+			message = level_skip_filling(span_skip(message, level_end),
+						     SPAN(" \t:|,-])>"));
+	}
+	if (!rec->severity)
+		rec->severity = severity;
+	int r = canon_text(rec, SPAN("message"), message.len ? message : text);
+
+	return r < 0 ? r : 1;
+}
