@@ -1,7 +1,6 @@
 #include "common/flow/chain.h"
 #include "common/base/check.h"
 #include "common/base/clock.h"
-#include "common/data/timestamp.h"
 #include "common/flow/plugin.h"
 #include "common/lang/ast/query.h"
 #include "common/lang/match.h"
@@ -77,17 +76,6 @@ static struct view *view_of(struct sl_record *rec)
 	return (struct view *)(void *)rec;
 }
 
-/* level and timestamp are fields and members of the record: keep them of one mind. */
-static void follow_canonical(struct record *rec, struct span key, struct span text)
-{
-	int64_t ns;
-
-	if (span_eq(key, SPAN("level")))
-		rec->severity = severity_parse(text);
-	else if (span_eq(key, SPAN("timestamp")) && timestamp_parse(text, &ns) == 0)
-		rec->time_ns = ns;
-}
-
 static int host_set(struct sl_record *rec, struct sl_str key, enum sl_type type, struct sl_str text)
 {
 	struct view *v = view_of(rec);
@@ -96,12 +84,8 @@ static int host_set(struct sl_record *rec, struct sl_str key, enum sl_type type,
 	if (type > SL_JSON)
 		return -EINVAL;
 	r = record_set(v->rec, from_str(key), (enum value_type)type, from_str(text));
-	if (r < 0)
-		return r;
-	v->rec->flags |= RECORD_CHANGED;
-	follow_canonical(v->rec, from_str(key), from_str(text));
 	refresh(v);
-	return 0;
+	return r;
 }
 
 static int host_del(struct sl_record *rec, struct sl_str key)
@@ -109,12 +93,8 @@ static int host_del(struct sl_record *rec, struct sl_str key)
 	struct view *v = view_of(rec);
 	int r = record_del(v->rec, from_str(key));
 
-	if (r < 0)
-		return r;
-	v->rec->flags |= RECORD_CHANGED;
-	follow_canonical(v->rec, from_str(key), SPAN(""));
 	refresh(v);
-	return 0;
+	return r;
 }
 
 static void *host_alloc(struct sl_record *rec, size_t size)

@@ -65,11 +65,17 @@ struct gauge *metrics_gauge(struct metrics *metrics, const char *name, const cha
 struct histogram *metrics_histogram(struct metrics *metrics, const char *name, const char *help,
 				    struct labels labels, const uint64_t *bounds, uint32_t nbounds,
 				    double scale);
-/* A value that is asked for when somebody looks; `counter`: it only grows. */
+/*
+ * A value that is asked for when somebody looks; `counter`: it only grows.
+ * read() runs under the registry's lock: it must not call back into it.
+ */
 typedef double metrics_read_fn(void *ctx);
 int metrics_read(struct metrics *metrics, const char *name, const char *help, struct labels labels,
 		 bool counter, metrics_read_fn *read, void *ctx);
-/* Forget a series by its value; the pointer (of counter, gauge …) is dead.  NULL is fine. */
+/*
+ * Forget a series by the pointer that registration gave, which is dead then; or
+ * all series that were to be read with this `ctx`.  NULL is fine.
+ */
 void metrics_remove(struct metrics *metrics, const void *value);
 
 /* Families by name, series in the order of registration. */

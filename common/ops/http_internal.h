@@ -1,0 +1,69 @@
+/*
+ * http_internal.h - what the files of the HTTP glue share.
+ *
+ *	http.c          listeners, routes, the life of a request
+ *	http_request.c  what a handler reads and replies
+ *	http_stream.c   pulling, and the watcher that notices clients that go away
+ */
+#ifndef SLUICE_OPS_HTTP_INTERNAL_H
+#define SLUICE_OPS_HTTP_INTERNAL_H
+
+#include "common/base/arena.h"
+#include "common/ops/http.h"
+#include <microhttpd.h>
+#include <pthread.h>
+
+struct http_server {
+	unsigned magic;
+	const struct http_route *routes;
+	void *ctx;
+	struct http_conf conf; /* with the defaults filled in */
+	char *unix_path;
+	unsigned port;
+	struct MHD_Daemon *tcp, *local;
+
+	/* The watcher: one thread for the streams of all connections. */
+	pthread_t watcher;
+	bool watching;
+	int epoll_fd;
+	int stop_fd; /* an eventfd that stays readable once the server stops */
+	pthread_mutex_t lock;
+	struct http_request *streams; /* those that are running */
+};
+
+struct http_request {
+	unsigned magic;
+	struct http_server *server;
+	struct MHD_Connection *connection;
+	const struct http_route *route;
+	int fd; /* of the client */
+	bool local;
+	struct span method, path;
+	struct buf body;
+	size_t discarded; /* bytes of a body that was too large */
+	bool replied;
+	struct arena arena;           /* decoded parameters */
+	struct MHD_Response *headers; /* collects http_add_header(); NULL = none yet */
+
+	/* A stream; server->lock holds what the watcher reads. */
+	struct http_stream stream;
+	bool streaming, cancelled, complete;
+	bool pulling;        /* in the producer: the client is not to blame */
+	int64_t progress_ns; /* when the last pull returned */
+	struct http_request *next, **before;
+};
+
+/* End of the request: end() of a stream, memory. */
+void http_request_free(struct http_request *req, bool sent);
+
+int http_watch_start(struct http_server *server, struct err *reterr);
+/* Cancel all streams and wake those that wait; then the daemons can be stopped. */
+void http_watch_cancel(struct http_server *server);
+void http_watch_stop(struct http_server *server);
+/* Call end(), once. */
+void http_stream_end(struct http_request *req, bool sent);
+
+/* Hand `response` (may be NULL: no memory) to libmicrohttpd, with the headers; destroys it. */
+int http_queue(struct http_request *req, unsigned status, struct MHD_Response *response);
+
+#endif
