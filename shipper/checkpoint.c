@@ -67,6 +67,7 @@ static int errno_of(int code)
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
 	case SQLITE_FORMAT:
+	case SQLITE_ERROR: /* our statements are right, so the schema is not */
 		return -EBADMSG;
 	default:
 		return -EIO;
@@ -144,8 +145,7 @@ static int db_open(struct checkpoint *cp)
 	for (int i = 0; r == 0 && i < STATEMENTS; i++) {
 		code = sqlite3_prepare_v3(cp->db, statement_text[i], -1, SQLITE_PREPARE_PERSISTENT,
 					  &cp->statements[i], NULL);
-		/* An "error" here is a table of other columns: as good as damaged. */
-		r = code == SQLITE_ERROR ? -EBADMSG : errno_of(code);
+		r = errno_of(code);
 	}
 	return r;
 }
@@ -286,6 +286,9 @@ static int open_or_replace(struct checkpoint *cp, bool used_before, struct err *
 
 	if (r == 0)
 		r = drop_bad_rows(cp);
+	/* One byte of its header says that it is for reading only. */
+	if (r == -EROFS && access(cp->db_path, W_OK) == 0)
+		r = -EBADMSG;
 	if (r == -EBADMSG && there) {
 		db_close(cp);
 		r = set_aside(cp, reterr);

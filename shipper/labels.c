@@ -6,25 +6,24 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* ".2", "-20260301", "-2026-03-01", "_1": where it starts, or text.len. */
+/*
+ * Where ".2", "-20260301", ".2026-03-01" or "_20260301" starts, or text.len.
+ * "node-17" is a name: behind a dash or underscore only a date counts.
+ */
 static size_t rotation_suffix(struct span text)
 {
 	size_t at = text.len, digits = 0;
 
-	while (at > 0 && (is_digit(text.ptr[at - 1]) || (digits && text.ptr[at - 1] == '-'))) {
-		at--;
-		digits += is_digit(text.ptr[at]);
-	}
+	while (at > 0 && (is_digit(text.ptr[at - 1]) || text.ptr[at - 1] == '-'))
+		digits += is_digit(text.ptr[--at]);
 	if (digits == 0)
 		return text.len;
-	if (at < text.len && text.ptr[at] == '-')
-		return at; /* the loop took the separator along */
-	bool separated = at > 0 && (text.ptr[at - 1] == '.' || text.ptr[at - 1] == '-' ||
-				    text.ptr[at - 1] == '_');
-	/* "node-17" is a name: a bare "-N" counts only when it can be a date. */
-	if (!separated || (text.ptr[at - 1] != '.' && digits < 6))
-		return text.len;
-	return at - 1;
+	if (at > 0 && (text.ptr[at - 1] == '.' || text.ptr[at - 1] == '_'))
+		at--;
+	bool counts = text.ptr[at] == '.' ||
+		      ((text.ptr[at] == '-' || text.ptr[at] == '_') && digits >= 6);
+
+	return counts ? at : text.len;
 }
 
 static struct span base_name(struct span path)
