@@ -17,8 +17,8 @@
  *	labels (varint length + text: host, service, file) · ranges
  *
  * ranges: per record varint(length × 2 + g), and when g is 1 varint(gap), the
- * bytes between the record before it (the first: `base`) and this one.  Contiguous
- * records cost one byte each below 64 bytes, two below 8 KiB.
+ * bytes between the record before it (the first: `base`) and this one.  With
+ * BLOCK_RANGES_ZSTD in flags the table is a zstd frame of its own.
  *
  *	block_writer_new(0, &w);
  *	wire_write_record(block_writer_text(w), rec, &labels);
@@ -41,6 +41,11 @@
 #define BLOCK_RAW_MAX     (32u << 20)  /* more is refused before allocation */
 #define BLOCK_RECORDS_MAX (1u << 20)
 #define BLOCK_LABELS_MAX  (16u << 10) /* host, service and file together */
+
+/* Bits of flags; a reader refuses those that it does not know. */
+enum block_flag {
+	BLOCK_RANGES_ZSTD = 1,
+};
 
 struct source_id {
 	uint8_t bytes[16];
@@ -89,7 +94,7 @@ void block_writer_reset(struct block_writer *writer);
 struct block {
 	struct block_header header;
 	struct span text;   /* NDJSON; in the reader's buffer until the next read */
-	struct span ranges; /* validated; walk with block_range_next() */
+	struct span ranges; /* validated, in the reader's buffer; walk with block_range_next() */
 };
 struct block_range {
 	struct span rest;
@@ -108,7 +113,7 @@ bool block_is_block(struct span message);
  */
 int block_read(struct block_reader *reader, struct span message, struct block *ret,
 	       struct err *reterr);
-/* Header only: checksum verified, nothing decompressed. */
+/* Header only: checksum verified, nothing decompressed, ranges not looked at. */
 int block_read_header(struct span message, struct block_header *ret, struct err *reterr);
 
 /* The ranges in record order. */

@@ -1,6 +1,6 @@
 /*
  * Taking a block apart, which may come from anybody: nothing in it is believed
- * before it was checked, and nothing is allocated before the checks are through.
+ * before it was checked, and nothing is allocated for more than was checked.
  */
 #include "common/flow/block.h"
 
@@ -19,11 +19,13 @@
 struct block_reader {
 	ZSTD_DCtx *zstd;
 	struct buf text;
+	struct buf ranges; /* unpacked */
 };
 
 /* A header with the extents of what follows it. */
 struct parts {
 	struct block_header header;
+	unsigned flags;
 	struct span labels, ranges, frame;
 };
 
@@ -34,6 +36,7 @@ int block_reader_new(struct block_reader **ret)
 	if (!reader)
 		return -ENOMEM;
 	buf_init(&reader->text, BLOCK_RAW_MAX + 1);
+	buf_init(&reader->ranges, (size_t)BLOCK_RECORDS_MAX * BLOCK_RANGE_MAX + 1);
 	reader->zstd = ZSTD_createDCtx();
 	if (!reader->zstd) {
 		block_reader_free(reader);
@@ -49,6 +52,7 @@ void block_reader_free(struct block_reader *reader)
 		return;
 	ZSTD_freeDCtx(reader->zstd);
 	buf_release(&reader->text);
+	buf_release(&reader->ranges);
 	free(reader);
 }
 
@@ -75,7 +79,7 @@ static int split(struct span message, struct parts *parts, struct err *reterr)
 		return REFUSE(reterr, -ENOTSUP, BLOCK_AT_VERSION,
 			      "block version %u is newer than this program's %u", version,
 			      BLOCK_VERSION);
-	if (flags)
+	if (flags & ~(unsigned)BLOCK_RANGES_ZSTD)
 		return REFUSE(reterr, -ENOTSUP, BLOCK_AT_FLAGS, "unknown block flags 0x%x", flags);
 	uint64_t length = get_le32(at + BLOCK_AT_LENGTH);
 	uint64_t labels = get_le32(at + BLOCK_AT_LABELS_LEN);
@@ -89,6 +93,7 @@ static int split(struct span message, struct parts *parts, struct err *reterr)
 	if (length > message.len - BLOCK_FRAME_HEAD)
 		return REFUSE(reterr, -EBADMSG, message.len,
 			      "block cut inside its header of %" PRIu64 " bytes", length);
+	parts->flags = flags;
 	parts->labels = span_of(at + BLOCK_AT_LABELS, labels);
 	parts->ranges = span_of(parts->labels.ptr + labels, ranges);
 	parts->frame = span_skip(message, BLOCK_FRAME_HEAD + length);
@@ -204,49 +209,73 @@ static bool cut_range(struct span *rest, uint64_t limit, uint64_t *at, uint64_t 
 	return true;
 }
 
-static int check_ranges(struct span message, const struct parts *parts, struct err *reterr)
+/* `at` is where the table begins in the message, for the text. */
+static int check_ranges(const struct block_header *header, struct span table, size_t at,
+			struct err *reterr)
 {
-	const struct block_header *header = &parts->header;
-	struct span rest = parts->ranges;
-	uint64_t at = header->base, start;
+	struct span rest = table;
+	uint64_t end = header->base, start;
 
 	for (uint32_t i = 0; i < header->nrecords; i++)
-		if (!cut_range(&rest, header->end, &at, &start))
-			return REFUSE(reterr, -EBADMSG, rest.ptr - message.ptr,
+		if (!cut_range(&rest, header->end, &end, &start))
+			return REFUSE(reterr, -EBADMSG, at,
 				      "range of record %" PRIu32 " of %" PRIu32
 				      " is cut, empty or past the block's end",
 				      i + 1, header->nrecords);
 	if (rest.len)
-		return REFUSE(reterr, -EBADMSG, rest.ptr - message.ptr,
+		return REFUSE(reterr, -EBADMSG, at,
 			      "%zu bytes behind the ranges of %" PRIu32 " records", rest.len,
 			      header->nrecords);
 	return 0;
 }
 
 /*
- * One whole frame that says how much it holds.  The window needs no check: we
- * decompress in one call, for which the output is the window.
+ * One whole frame that fills `frame` and says that it holds at most `max` bytes.
+ * The window needs no check: we decompress in one call, for which the output is
+ * the window.
  */
-static int check_frame(struct span message, const struct parts *parts, struct err *reterr)
+static int check_frame(struct span frame, size_t at, size_t max, size_t *ret_content,
+		       struct err *reterr)
 {
-	size_t at = (size_t)(parts->frame.ptr - message.ptr);
-	size_t size = ZSTD_findFrameCompressedSize(parts->frame.ptr, parts->frame.len);
+	size_t size = ZSTD_findFrameCompressedSize(frame.ptr, frame.len);
 
 	if (ZSTD_isError(size))
 		return REFUSE(reterr, -EBADMSG, at, "bad zstd frame: %s", ZSTD_getErrorName(size));
-	if (size != parts->frame.len)
+	if (size != frame.len)
 		return REFUSE(reterr, -EBADMSG, at + size, "%zu bytes behind the zstd frame",
-			      parts->frame.len - size);
-	unsigned long long content = ZSTD_getFrameContentSize(parts->frame.ptr, parts->frame.len);
+			      frame.len - size);
+	unsigned long long content = ZSTD_getFrameContentSize(frame.ptr, frame.len);
 
-	if (content != parts->header.raw_len) /* unknown and error are huge numbers */
+	if (content > max) /* unknown and error are huge numbers */
 		return REFUSE(reterr, -EBADMSG, at,
-			      "zstd frame does not promise the %" PRIu32 " bytes of the header",
-			      parts->header.raw_len);
+			      "zstd frame does not promise to be at most %zu bytes", max);
+	*ret_content = (size_t)content;
 	return 0;
 }
 
-static int check_all(struct span message, struct parts *parts, struct err *reterr)
+/* Check and decompress one frame of at most `max` bytes. */
+static int unpack(struct block_reader *reader, struct span frame, size_t at, size_t max,
+		  struct buf *out, struct err *reterr)
+{
+	size_t content = 0;
+	int r = check_frame(frame, at, max, &content, reterr);
+
+	if (r < 0)
+		return r;
+	buf_reset(out);
+	r = buf_reserve(out, content + 1); /* + 1: never a NULL pointer */
+	if (r < 0)
+		return err_set(reterr, r, "no memory for %zu bytes of a block", content);
+	size_t n = ZSTD_decompressDCtx(reader->zstd, out->ptr, content, frame.ptr, frame.len);
+
+	if (ZSTD_isError(n) || n != content)
+		return REFUSE(reterr, -EBADMSG, at, "zstd frame does not decompress: %s",
+			      ZSTD_isError(n) ? ZSTD_getErrorName(n) : "short");
+	out->len = n;
+	return 0;
+}
+
+static int check_header(struct span message, struct parts *parts, struct err *reterr)
 {
 	int r = split(message, parts, reterr);
 
@@ -256,23 +285,36 @@ static int check_all(struct span message, struct parts *parts, struct err *reter
 		return r;
 	get_fixed(message.ptr, &parts->header);
 	r = check_fixed(&parts->header, reterr);
-	if (r == 0)
-		r = check_labels(message, parts, reterr);
-	if (r == 0)
-		r = check_ranges(message, parts, reterr);
-	if (r == 0)
-		r = check_frame(message, parts, reterr);
-	return r;
+	return r < 0 ? r : check_labels(message, parts, reterr);
 }
 
 int block_read_header(struct span message, struct block_header *ret, struct err *reterr)
 {
 	struct parts parts;
-	int r = check_all(message, &parts, reterr);
+	int r = check_header(message, &parts, reterr);
 
 	if (r == 0)
 		*ret = parts.header;
 	return r;
+}
+
+/* The checked table, in the message or in the reader's buffer. */
+static int read_ranges(struct block_reader *reader, struct span message, const struct parts *parts,
+		       struct span *ret, struct err *reterr)
+{
+	size_t at = (size_t)(parts->ranges.ptr - message.ptr);
+	struct span table = parts->ranges;
+
+	if (parts->flags & BLOCK_RANGES_ZSTD) {
+		int r = unpack(reader, table, at, (size_t)parts->header.nrecords * BLOCK_RANGE_MAX,
+			       &reader->ranges, reterr);
+
+		if (r < 0)
+			return r;
+		table = buf_span(&reader->ranges);
+	}
+	*ret = table;
+	return check_ranges(&parts->header, table, at, reterr);
 }
 
 /* As many lines as ranges, so that who walks both at once needs no more checks. */
@@ -296,27 +338,26 @@ int block_read(struct block_reader *reader, struct span message, struct block *r
 	       struct err *reterr)
 {
 	struct parts parts;
-	int r = check_all(message, &parts, reterr);
+	struct span ranges;
+	int r = check_header(message, &parts, reterr);
 
+	if (r == 0)
+		r = read_ranges(reader, message, &parts, &ranges, reterr);
 	if (r < 0)
 		return r;
-	size_t at = (size_t)(parts.frame.ptr - message.ptr), raw_len = parts.header.raw_len;
+	size_t at = (size_t)(parts.frame.ptr - message.ptr);
 
-	buf_reset(&reader->text);
-	r = buf_reserve(&reader->text, raw_len + 1); /* + 1: never a NULL pointer */
+	r = unpack(reader, parts.frame, at, parts.header.raw_len, &reader->text, reterr);
 	if (r < 0)
-		return err_set(reterr, r, "no memory for a block of %zu bytes", raw_len);
-	size_t n = ZSTD_decompressDCtx(reader->zstd, reader->text.ptr, raw_len, parts.frame.ptr,
-				       parts.frame.len);
-
-	if (ZSTD_isError(n) || n != raw_len)
-		return REFUSE(reterr, -EBADMSG, at, "zstd frame does not decompress: %s",
-			      ZSTD_isError(n) ? ZSTD_getErrorName(n) : "short");
-	struct span text = span_of(reader->text.ptr, raw_len);
-
-	r = check_lines(text, parts.header.nrecords, at, reterr);
+		return r;
+	if (reader->text.len != parts.header.raw_len)
+		return REFUSE(reterr, -EBADMSG, at,
+			      "%zu bytes of records, the header says %" PRIu32, reader->text.len,
+			      parts.header.raw_len);
+	r = check_lines(buf_span(&reader->text), parts.header.nrecords, at, reterr);
 	if (r == 0)
-		*ret = (struct block){.header = parts.header, .text = text, .ranges = parts.ranges};
+		*ret = (struct block){
+			.header = parts.header, .text = buf_span(&reader->text), .ranges = ranges};
 	return r;
 }
 

@@ -18,6 +18,7 @@
 #define BLOCK_MAGIC       0x31424C53u /* "SLB1" */
 #define BLOCK_FRAME_HEAD  8u          /* bytes before the header proper */
 #define BLOCK_HEAD_SIZE   108u
+#define BLOCK_RANGE_MAX   20u /* bytes of one record in the ranges: two varints */
 
 /* Byte offsets from the start of the message. */
 enum block_at {

@@ -1,8 +1,10 @@
 /*
  * Collecting and compressing one block.
  *
- * The ranges table is not compressed, because it sits in the skippable frame;
- * RANGES_COST_PLACEHOLDER
+ * The header sits in a skippable frame, which zstd does not compress; the ranges
+ * in it are two bytes a record and would be 4 to 11 % of a block.  As a frame of
+ * their own they are 0.5 to 2 % (100,000 lines of loggen, eight services, blocks
+ * of 256 KiB, ratio 5.5 to 8.8), so they are packed wherever that is shorter.
  */
 #include "common/flow/block.h"
 
@@ -15,8 +17,7 @@
 #include <zstd.h>
 
 #define VARINT_MAX 10
-/* Two varints a record at most. */
-#define RANGES_MAX ((size_t)BLOCK_RECORDS_MAX * 2 * VARINT_MAX)
+#define RANGES_MAX ((size_t)BLOCK_RECORDS_MAX * BLOCK_RANGE_MAX)
 
 struct range {
 	uint64_t start, end;
@@ -26,6 +27,7 @@ struct block_writer {
 	ZSTD_CCtx *zstd;
 	struct buf text;
 	struct buf ranges;  /* of all records but the first, whose gap needs `base` */
+	struct buf table;   /* of all records, then packed behind that; used by finish */
 	struct range first; /* valid when nrecords > 0 */
 	uint64_t last_end;
 	size_t text_len; /* text up to the last record that was counted */
@@ -48,6 +50,7 @@ int block_writer_new(int zstd_level, struct block_writer **ret)
 	}
 	buf_init(&writer->text, BLOCK_RAW_MAX);
 	buf_init(&writer->ranges, RANGES_MAX);
+	buf_init(&writer->table, 3 * RANGES_MAX);
 	*ret = writer;
 	return 0;
 }
@@ -59,6 +62,7 @@ void block_writer_free(struct block_writer *writer)
 	ZSTD_freeCCtx(writer->zstd);
 	buf_release(&writer->text);
 	buf_release(&writer->ranges);
+	buf_release(&writer->table);
 	free(writer);
 }
 
@@ -83,7 +87,7 @@ size_t block_writer_records(const struct block_writer *writer)
 
 static void put_range(struct buf *out, uint64_t before, struct range range)
 {
-	unsigned char bytes[2 * VARINT_MAX], *at;
+	unsigned char bytes[BLOCK_RANGE_MAX], *at;
 	uint64_t gap = range.start - before;
 
 	at = varint_put(bytes, (range.end - range.start) << 1 | (gap != 0));
@@ -160,24 +164,54 @@ static int check_header(const struct block_writer *writer, const struct block_he
 	return 0;
 }
 
+/* What the fixed part of the header says about what follows it. */
+struct tables {
+	size_t labels_len, ranges_len;
+	uint16_t flags;
+};
+
+/* The whole ranges table, packed if that is shorter; in writer->table. */
+static int make_ranges(struct block_writer *writer, uint64_t base, struct span *ret,
+		       uint16_t *ret_flags)
+{
+	struct buf *table = &writer->table;
+
+	buf_reset(table);
+	if (writer->nrecords > 0)
+		put_range(table, base, writer->first);
+	buf_puts(table, buf_span(&writer->ranges));
+	size_t plain = table->len, bound = ZSTD_compressBound(plain);
+	int r = table->failed ? table->failed : buf_reserve(table, bound);
+
+	if (r < 0)
+		return r;
+	size_t packed = ZSTD_compress2(writer->zstd, table->ptr + plain, bound, table->ptr, plain);
+	bool pack = !ZSTD_isError(packed) && packed < plain;
+
+	*ret = pack ? span_of(table->ptr + plain, packed) : span_of(table->ptr, plain);
+	*ret_flags = pack ? BLOCK_RANGES_ZSTD : 0;
+	return 0;
+}
+
 /* Labels and ranges, with the fixed part left blank before them. */
-static int put_tables(const struct block_writer *writer, const struct block_header *header,
-		      struct buf *out, size_t *ret_labels_len, size_t *ret_ranges_len)
+static int put_tables(struct block_writer *writer, const struct block_header *header,
+		      struct buf *out, struct tables *ret)
 {
 	static const char blank[BLOCK_AT_LABELS];
-	size_t labels, ranges;
+	struct span ranges;
+	int r = make_ranges(writer, header->base, &ranges, &ret->flags);
 
+	if (r < 0)
+		return r;
 	buf_put(out, blank, sizeof(blank));
-	labels = out->len;
+	size_t labels = out->len;
+
 	put_label(out, header->host);
 	put_label(out, header->service);
 	put_label(out, header->file);
-	ranges = out->len;
-	if (writer->nrecords > 0)
-		put_range(out, header->base, writer->first);
-	buf_puts(out, buf_span(&writer->ranges));
-	*ret_labels_len = ranges - labels;
-	*ret_ranges_len = out->len - ranges;
+	ret->labels_len = out->len - labels;
+	ret->ranges_len = ranges.len;
+	buf_puts(out, ranges);
 	return out->failed;
 }
 
@@ -197,13 +231,15 @@ static int put_frame(struct block_writer *writer, struct buf *out)
 	return 0;
 }
 
-static void fill_fixed(const struct block_header *header, size_t labels_len, size_t ranges_len,
-		       char *at, size_t len)
+static void fill_fixed(const struct block_header *header, const struct tables *tables, char *at,
+		       size_t len)
 {
 	put_le32(at, BLOCK_FRAME_MAGIC);
-	put_le32(at + BLOCK_AT_LENGTH, (uint32_t)(BLOCK_HEAD_SIZE + labels_len + ranges_len));
+	put_le32(at + BLOCK_AT_LENGTH,
+		 (uint32_t)(BLOCK_HEAD_SIZE + tables->labels_len + tables->ranges_len));
 	put_le32(at + BLOCK_AT_MAGIC, BLOCK_MAGIC);
 	put_le16(at + BLOCK_AT_VERSION, BLOCK_VERSION);
+	put_le16(at + BLOCK_AT_FLAGS, tables->flags);
 	memcpy(at + BLOCK_AT_SOURCE, header->source.bytes, sizeof(header->source.bytes));
 	put_le32(at + BLOCK_AT_GENERATION, header->generation);
 	put_le32(at + BLOCK_AT_NRECORDS, header->nrecords);
@@ -211,8 +247,8 @@ static void fill_fixed(const struct block_header *header, size_t labels_len, siz
 	put_le64(at + BLOCK_AT_BASE, header->base);
 	put_le64(at + BLOCK_AT_END, header->end);
 	put_le32(at + BLOCK_AT_RAW_LEN, header->raw_len);
-	put_le32(at + BLOCK_AT_LABELS_LEN, (uint32_t)labels_len);
-	put_le32(at + BLOCK_AT_RANGES_LEN, (uint32_t)ranges_len);
+	put_le32(at + BLOCK_AT_LABELS_LEN, (uint32_t)tables->labels_len);
+	put_le32(at + BLOCK_AT_RANGES_LEN, (uint32_t)tables->ranges_len);
 	put_le64(at + BLOCK_AT_MIN_TIME, (uint64_t)header->min_time);
 	put_le64(at + BLOCK_AT_MAX_TIME, (uint64_t)header->max_time);
 	put_le64(at + BLOCK_AT_HASH_BASE, header->hash_base);
@@ -222,12 +258,13 @@ static void fill_fixed(const struct block_header *header, size_t labels_len, siz
 
 int block_writer_finish(struct block_writer *writer, struct block_header *header, struct buf *out)
 {
-	size_t begin = out->len, labels_len, ranges_len;
+	size_t begin = out->len;
+	struct tables tables;
 	int r = out->failed ? out->failed : check_header(writer, header);
 
 	if (r < 0)
 		return r;
-	r = put_tables(writer, header, out, &labels_len, &ranges_len);
+	r = put_tables(writer, header, out, &tables);
 	if (r == 0)
 		r = put_frame(writer, out);
 	if (r < 0) {
@@ -239,7 +276,7 @@ int block_writer_finish(struct block_writer *writer, struct block_header *header
 	header->raw_len = (uint32_t)writer->text_len;
 	header->min_time = writer->min_time;
 	header->max_time = writer->max_time;
-	fill_fixed(header, labels_len, ranges_len, out->ptr + begin, out->len - begin);
+	fill_fixed(header, &tables, out->ptr + begin, out->len - begin);
 	block_writer_reset(writer);
 	return 0;
 }
