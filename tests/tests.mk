@@ -11,6 +11,14 @@ tsan := SAN=thread
 JOBS ?= $(shell nproc)
 RUN = O=$(O) tests/run $(O)/results
 
+# Plugins that are right or wrong in one way each, for tests/unit/test_plugin.c.
+abi_cases := $(shell sed -n 's/.*CASE_\([a-z_]*\).*/\1/p' tests/fixtures/abi/plugin.c | sort -u)
+abi_fixtures := $(patsubst %,$(O)/fixtures/abi/%.so,good $(filter-out name,$(abi_cases)))
+$(O)/fixtures/abi/%.so: tests/fixtures/abi/plugin.c common/api/filter.h $(O)/flags
+	@mkdir -p $(@D)
+	$(call say,SO,$@)$(CC) $(filter-out -fPIE,$(ALL_CFLAGS)) -fPIC -shared \
+	  $(filter-out -pie,$(ALL_LDFLAGS)) -DCASE_$* -o $@ $<
+
 check-unit: units plugins-for-tests
 	$(Q)JOBS=2 $(RUN)/unit $(units)
 check-cases: all tools
@@ -19,7 +27,7 @@ check-e2e: all tools
 	$(Q)TIMEOUT=400 $(RUN)/e2e $(sort $(wildcard tests/e2e/test_*.sh))
 check-gates: all
 	$(Q)$(RUN)/gates $(filter-out tests/gates/lib.sh,$(sort $(wildcard tests/gates/*.sh)))
-plugins-for-tests: $(plugins)
+plugins-for-tests: $(plugins) $(abi_fixtures)
 .PHONY: check-unit check-cases check-e2e check-gates plugins-for-tests
 
 # The whole: the gates and the end-to-end tests on what is shipped, the unit
