@@ -22,6 +22,8 @@ sqlite3:sqlite3:sqlite
 strace:strace:strace
 curl:curl:curl
 jq:jq:jq
+java:default-jre-headless:java-17-openjdk-headless
+mvn:maven:maven
 systemd-analyze:systemd:systemd
 librdkafka/rdkafka.h:librdkafka-dev:librdkafka-devel
 json-c/json.h:libjson-c-dev:json-c-devel

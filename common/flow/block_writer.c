@@ -3,7 +3,7 @@
  *
  * The header sits in a skippable frame, which zstd does not compress; the ranges
  * in it are two bytes a record and would be 4 to 11 % of a block.  As a frame of
- * their own they are 0.5 to 2 % (100,000 lines of loggen, eight services, blocks
+ * their own they are 0.5 to 2.5 % (100,000 lines of loggen, eight services, blocks
  * of 256 KiB, ratio 5.5 to 8.8), so they are packed wherever that is shorter.
  */
 #include "common/flow/block.h"
