@@ -92,7 +92,7 @@ static struct arena_chunk *new_chunk(struct arena *arena, size_t size)
 {
 	size_t header = sizeof(struct arena_chunk);
 
-	if (size > arena->budget || header + size > arena->budget)
+	if (arena->budget < header || size > arena->budget - header)
 		return NULL;
 	if (header + size > arena->budget - arena->held)
 		free_chunks(arena, &arena->idle);

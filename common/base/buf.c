@@ -32,6 +32,8 @@ int buf_reserve(struct buf *buf, size_t more)
 
 	while (cap < need)
 		cap = cap > buf->max / 2 ? buf->max : cap * 2;
+	if (cap > buf->max) /* capacity never passes max: buf_put() looks at it alone */
+		cap = buf->max;
 	char *ptr = realloc(buf->ptr, cap);
 
 	if (!ptr)
