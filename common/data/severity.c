@@ -84,19 +84,27 @@ static uint32_t parse_word(struct span text)
 
 /*
  * Numbers: 0–7 are syslog's (journald, GELF), 10–60 pino's and bunyan's and,
- * up to 50, Python's.  The two ranges do not meet.
+ * up to 50, Python's, 100–600 Monolog's.  The ranges do not meet.
  */
 static uint32_t parse_number(struct span text)
 {
 	static const unsigned char syslog[8] = {FATAL, ERROR + 2, ERROR + 1, ERROR,
 						WARN,  INFO + 1,  INFO,      DEBUG};
 	static const unsigned char pino[7] = {0, TRACE, DEBUG, INFO, WARN, ERROR, FATAL};
+	static const struct {
+		char text[4];
+		unsigned char severity;
+	} monolog[] = {{"100", DEBUG}, {"200", INFO},      {"250", INFO + 1},  {"300", WARN},
+		       {"400", ERROR}, {"500", ERROR + 1}, {"550", ERROR + 2}, {"600", FATAL}};
 
 	if (text.len == 1 && text.ptr[0] >= '0' && text.ptr[0] <= '7')
 		return syslog[text.ptr[0] - '0'];
 	if (text.len == 2 && text.ptr[0] >= '1' && text.ptr[0] <= '6' && text.ptr[1] >= '0' &&
 	    text.ptr[1] <= '9')
 		return pino[text.ptr[0] - '0'];
+	for (size_t i = 0; text.len == 3 && i < sizeof(monolog) / sizeof(monolog[0]); i++)
+		if (memcmp(text.ptr, monolog[i].text, 3) == 0)
+			return monolog[i].severity;
 	return 0;
 }
 
@@ -106,5 +114,17 @@ uint32_t severity_parse(struct span text)
 		return 0;
 	if (text.ptr[0] >= '0' && text.ptr[0] <= '9')
 		return parse_number(text);
+	/* slog writes levels between its own as INFO+2; its steps are OpenTelemetry's. */
+	size_t n = text.len;
+
+	if (n >= 3 && (text.ptr[n - 2] == '+' || text.ptr[n - 2] == '-') &&
+	    text.ptr[n - 1] >= '0' && text.ptr[n - 1] <= '9') {
+		int step = (text.ptr[n - 1] - '0') * (text.ptr[n - 2] == '-' ? -1 : 1);
+		int severity = (int)parse_word(span_take(text, n - 2));
+
+		if (severity)
+			severity += step;
+		return severity < 1 ? 0 : severity > 24 ? 24 : (uint32_t)severity;
+	}
 	return parse_word(text);
 }

@@ -53,9 +53,10 @@ static const struct alias len9[] = {
 	ALIAS("log.level", LEVEL, 1), ALIAS("levelname", LEVEL, 3), ALIAS("log_level", LEVEL, 3),
 };
 static const struct alias len10[] = {
-	ALIAS("@timestamp", TIME, 1),  ALIAS("event_time", TIME, 4), ALIAS("timemillis", TIME, 5),
-	ALIAS("time_local", TIME, 6),  ALIAS("written_at", TIME, 6), ALIAS("created_at", TIME, 7),
-	ALIAS("level_name", LEVEL, 1), ALIAS("otelspanid", SPAN, 2), ALIAS("dd.span_id", SPAN, 4),
+	ALIAS("@timestamp", TIME, 1), ALIAS("event_time", TIME, 4), ALIAS("timemillis", TIME, 5),
+	ALIAS("time_local", TIME, 6), ALIAS("written_at", TIME, 6), ALIAS("created_at", TIME, 7),
+	ALIAS("start_time", TIME, 9), ALIAS("started_at", TIME, 9), ALIAS("level_name", LEVEL, 1),
+	ALIAS("otelspanid", SPAN, 2), ALIAS("dd.span_id", SPAN, 4),
 };
 static const struct alias len11[] = {
 	ALIAS("textpayload", MESSAGE, 3), ALIAS("oteltraceid", TRACE, 2),
@@ -79,6 +80,9 @@ static const struct alias len15[] = {
 	ALIAS("event_timestamp", TIME, 4),
 	ALIAS("renderedmessage", MESSAGE, 3),
 	ALIAS("messagetemplate", MESSAGE, 4),
+};
+static const struct alias len18[] = {
+	ALIAS("edgestarttimestamp", TIME, 8),
 };
 static const struct alias len20[] = {
 	ALIAS("__realtime_timestamp", TIME, 6),
@@ -106,8 +110,8 @@ static const struct {
 	[1] = LIST(len1),   [2] = LIST(len2),   [3] = LIST(len3),   [4] = LIST(len4),
 	[5] = LIST(len5),   [6] = LIST(len6),   [7] = LIST(len7),   [8] = LIST(len8),
 	[9] = LIST(len9),   [10] = LIST(len10), [11] = LIST(len11), [12] = LIST(len12),
-	[13] = LIST(len13), [14] = LIST(len14), [15] = LIST(len15), [20] = LIST(len20),
-	[26] = LIST(len26), [28] = LIST(len28), [29] = LIST(len29),
+	[13] = LIST(len13), [14] = LIST(len14), [15] = LIST(len15), [18] = LIST(len18),
+	[20] = LIST(len20), [26] = LIST(len26), [28] = LIST(len28), [29] = LIST(len29),
 };
 
 const struct alias *alias_find(struct span key)

@@ -100,13 +100,22 @@ static int take_time(struct record *rec, const struct value *value, struct span 
 	return 1;
 }
 
+/* 0–7 are syslog's only where syslog's people wrote them; others count their own way. */
+static bool digit_is_syslog(const struct record *rec, struct span key)
+{
+	return span_ieq(key, SPAN("priority")) || span_ieq(key, SPAN("syslog_level")) ||
+	       record_get(rec, SPAN("short_message")); /* GELF */
+}
+
 static int take_level(struct record *rec, const struct value *value, struct span *ret)
 {
-	uint32_t severity = value->type == VALUE_STRING || value->type == VALUE_NUMBER
-				    ? severity_parse(without_colors(value->text))
-				    : 0;
+	if (value->type != VALUE_STRING && value->type != VALUE_NUMBER)
+		return 0;
+	struct span text = without_colors(value->text);
+	uint32_t severity = severity_parse(text);
+	bool digit = text.len == 1 && text.ptr[0] >= '0' && text.ptr[0] <= '9';
 
-	if (!severity)
+	if (!severity || (digit && !digit_is_syslog(rec, value->key)))
 		return 0;
 	rec->severity = severity;
 	*ret = severity_name(severity);

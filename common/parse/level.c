@@ -41,7 +41,7 @@ static bool all_upper(struct span word)
 }
 
 /* What stands around text[at, end). */
-static bool looks_like_level(struct span text, size_t at, size_t end, bool first_timed)
+static bool looks_like_level(struct span text, size_t at, size_t end, bool timed, bool first)
 {
 	struct span word = span_between(text.ptr + at, text.ptr + end);
 	char before = at ? text.ptr[at - 1] : ' ', after = end < text.len ? text.ptr[end] : ' ';
@@ -55,7 +55,9 @@ static bool looks_like_level(struct span text, size_t at, size_t end, bool first
 		return after == ':' && all_upper(word);
 	if (strchr("-/@$=#\\\"'", before) && before != '\0')
 		return false;
-	return all_upper(word) || bracketed || (after == ':' && word.len >= 4) || first_timed;
+	if (all_upper(word) || bracketed)
+		return true;
+	return first && (timed || (after == ':' && word.len >= 4));
 }
 
 uint32_t level_find(struct span text, bool timed, size_t *ret_end)
@@ -82,7 +84,7 @@ uint32_t level_find(struct span text, bool timed, size_t *ret_end)
 				? 0
 				: severity_parse(span_between(text.ptr + begin, text.ptr + i));
 
-		if (severity && looks_like_level(text, begin, i, timed && only_filling)) {
+		if (severity && looks_like_level(text, begin, i, timed, only_filling)) {
 			*ret_end = only_filling ? i : 0;
 			return severity;
 		}

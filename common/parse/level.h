@@ -5,7 +5,7 @@
  *	<warn>  [170…] …     ERROR: relation …    local.ERROR: …
  *
  * A word counts when it is written as levels are: all upper case, or between
- * brackets, or with a colon behind it, or right behind the time.
+ * brackets, or in front with a colon behind it, or right behind the time.
  */
 #ifndef SLUICE_PARSE_LEVEL_H
 #define SLUICE_PARSE_LEVEL_H

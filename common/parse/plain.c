@@ -1,3 +1,4 @@
+#include "common/base/clock.h"
 #include "common/parse/canon.h"
 #include "common/parse/format.h"
 #include "common/parse/level.h"
@@ -30,8 +31,13 @@ static struct prefix cut_time(struct span text, int64_t observed_ns)
 		return prefix;
 	}
 	at = span_skip(at, n + bracket);
-	if (span_starts(at, SPAN(" UTC")) || span_starts(at, SPAN(" GMT")))
-		at = span_skip(at, 4);
+	if (at.len && at.ptr[0] == ' ') {
+		int32_t zone = 0;
+		size_t len = when_zone_name(span_skip(at, 1), &zone);
+
+		at = span_skip(at, len ? len + 1 : 0);
+		prefix.ns -= zone * NS_PER_SEC;
+	}
 	if (bracket && at.len && (at.ptr[0] == ']' || at.ptr[0] == ')'))
 		at = span_skip(at, 1);
 	prefix.rest = level_skip_filling(at, SPAN(" \t:|,-"));

@@ -248,3 +248,28 @@ size_t when_front(struct span text, int64_t observed_ns, int64_t *ret_ns)
 	n = when_syslog(text, observed_ns, ret_ns);
 	return n ? n : when_dated(text, ret_ns);
 }
+
+/* RFC 822's names and the European ones; IST and BST mean several zones and are left alone. */
+size_t when_zone_name(struct span text, int32_t *ret_seconds)
+{
+	static const struct {
+		char name[5];
+		signed char hours;
+	} zones[] = {
+		{"UTC", 0},  {"GMT", 0},  {"EST", -5}, {"EDT", -4},  {"CST", -6},
+		{"CDT", -5}, {"MST", -7}, {"MDT", -6}, {"PST", -8},  {"PDT", -7},
+		{"WET", 0},  {"WEST", 1}, {"CET", 1},  {"CEST", 2},  {"EET", 2},
+		{"EEST", 3}, {"MSK", 3},  {"JST", 9},  {"AEST", 10}, {"AEDT", 11},
+	};
+
+	for (size_t i = 0; i < sizeof(zones) / sizeof(zones[0]); i++) {
+		struct span name = span_cstr(zones[i].name);
+
+		if (!span_starts(text, name) ||
+		    (text.len > name.len && !strchr(" ]):,", text.ptr[name.len])))
+			continue;
+		*ret_seconds = zones[i].hours * 3600;
+		return name.len;
+	}
+	return 0;
+}

@@ -28,6 +28,9 @@ size_t when_front(struct span text, int64_t observed_ns, int64_t *ret_ns);
 size_t when_access(struct span text, int64_t *ret_ns);
 size_t when_syslog(struct span text, int64_t observed_ns, int64_t *ret_ns);
 
+/* The name of a time zone, PDT or CEST, at the front: its length, 0 = none we know. */
+size_t when_zone_name(struct span text, int32_t *ret_seconds);
+/* Set the year that is missing in `t`. */
 bool when_infer_year(struct civil_time *t, int64_t observed_ns, int64_t *ret_ns);
 
 #endif
