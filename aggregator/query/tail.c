@@ -228,7 +228,8 @@ int tail_look(struct tail *tail, query_sink_fn *sink, void *ctx, struct query_re
 	tail->conf.max_time = INT64_MAX;
 	r = query_execute(tail->query, &tail->conf, tail->source, take, tail, ret, reterr);
 	if (r == -ENOBUFS)
-		(void)err_set(reterr, r, "too many rows at a time to follow them: narrow the query");
+		(void)err_set(reterr, r,
+			      "too many rows at a time to follow them: narrow the query");
 	tail->since_ns = INT64_MIN;
 	if (tail->rows.len)
 		qsort(tail->rows.ptr, tail->rows.len, sizeof(tail->rows.ptr[0]), by_time);

@@ -5,7 +5,10 @@
  *
  * FILE has one JSON object a line: {"id","kind","query","rows","expected"}.
  *
- *	filter      `expected` = indexes of the rows that match
+ *	filter      `expected` = indexes of the rows that match; asked of the row
+ *	            matcher (`when:`, retention) and of the columnar engine
+ *	pipe        `query` = pipes behind `*`, `expected` = rows that come out, as
+ *	            a multiset; absent and empty are the same
  *	parse_ok    the query must parse, and what it prints must parse to the same text
  *	parse_bad   it must be refused, with a text and a position in the query
  *
@@ -13,6 +16,7 @@
  * The exit code is 0 if the file could be read; what failed is judged by who
  * reads the counts.
  */
+#include "aggregator/query/query.h"
 #include "common/base/cleanup.h"
 #include "common/base/io.h"
 #include "common/lang/ast/query.h"
@@ -69,7 +73,7 @@ static int parse(struct check *check, struct query **ret)
 {
 	struct span text = span_cstr(check->query);
 	struct err err = {0};
-	int r = query_parse(text, NOW_NS, NULL, ret, &err);
+	int r = query_parse(text, NOW_NS, &query_lang_ops, ret, &err);
 
 	if (r < 0)
 		lex_print_error(&check->why, text, &err, 0);
@@ -80,6 +84,189 @@ static void print_expected(struct check *check, const char *came)
 {
 	buf_printf(&check->why, "expected %s\ncame     %s\n",
 		   json_object_to_json_string_ext(check->expected, JSON_C_TO_STRING_PLAIN), came);
+}
+
+/* The rows of a case as a source; `mark` adds a field with the row's number. */
+static struct query_source *open_rows(json_object *rows, const char *mark)
+{
+	size_t n = json_object_array_length(rows);
+	struct source_row *own = calloc(n + 1, sizeof(*own));
+	struct query_source *source = NULL;
+	struct arena arena;
+
+	arena_init(&arena, 64 << 20);
+	for (size_t i = 0; own && i < n; i++) {
+		json_object *row = json_object_array_get_idx(rows, i);
+		size_t fields = (size_t)json_object_object_length(row) + 1, k = 0;
+		struct span *pairs = ARENA_ARRAY(&arena, struct span, 2 * fields);
+
+		if (mark) {
+			pairs[0] = span_cstr(mark);
+			pairs[1] = arena_printf(&arena, "%zu", i);
+			k++;
+		}
+		json_object_object_foreach(row, key, value)
+		{
+			pairs[2 * k] = span_cstr(key);
+			pairs[2 * k + 1] = json_text(value);
+			k++;
+		}
+		own[i] = (struct source_row){pairs, k};
+	}
+	if (!own || source_rows_open(own, n, &source) < 0)
+		abort();
+	free(own);
+	arena_release(&arena);
+	return source;
+}
+
+/* One answer row as a line, names in order, empty values left out. */
+static int compare_names(const void *a, const void *b)
+{
+	return span_cmp(*(const struct span *)a, *(const struct span *)b);
+}
+
+static int collect_row(void *ctx, struct rows *rows)
+{
+	json_object *lines = ctx;
+	const struct span *given;
+	struct span *names;
+	size_t n;
+
+	if (rows_names(rows, &given, &n) < 0)
+		return -ENOMEM;
+	names = ARENA_ARRAY(rows->arena, struct span, n + 1);
+	memcpy(names, given, n * sizeof(*names));
+	qsort(names, n, sizeof(*names), compare_names);
+	for (uint32_t row = 0; row < rows->n; row++) {
+		_cleanup_(buf_release) struct buf line = BUF_INIT(1 << 20);
+
+		for (size_t i = 0; i < n; i++) {
+			struct span text = rows_text(rows, names[i], row);
+
+			if (text.len && !(i && span_eq(names[i], names[i - 1])))
+				buf_printf(&line, "%.*s=%.*s;", SPAN_FMT(names[i]), SPAN_FMT(text));
+		}
+		json_object_array_add(
+			lines, json_object_new_string_len(line.ptr ? line.ptr : "", (int)line.len));
+	}
+	return 0;
+}
+
+static int compare_lines(const void *a, const void *b)
+{
+	return strcmp(json_object_get_string(*(json_object *const *)a),
+		      json_object_get_string(*(json_object *const *)b));
+}
+
+/* The rows as lines, sorted. */
+static json_object *run_engine(struct check *check, struct query *query,
+			       struct query_source *source)
+{
+	json_object *lines = json_object_new_array();
+	struct query_conf conf = {.threads = 2};
+	struct query_result result;
+	struct err err = {0};
+	int r = query_execute(query, &conf, source, collect_row, lines, &result, &err);
+
+	query_result_release(&result);
+	if (r < 0) {
+		buf_printf(&check->why, "the query failed: %s\n", err.text);
+		json_object_put(lines);
+		return NULL;
+	}
+	json_object_array_sort(lines, compare_lines);
+	return lines;
+}
+
+static json_object *expected_lines(json_object *expected)
+{
+	json_object *lines = json_object_new_array();
+	struct query_source *source = open_rows(expected, NULL);
+	struct source_scan *scan;
+	struct row_block *block;
+	struct arena arena;
+
+	arena_init(&arena, 64 << 20);
+	source->ops->scan(source, NULL, &scan, NULL);
+	while (source->ops->next(scan, 0, &block, NULL) > 0) {
+		struct rows rows;
+
+		rows_init_block(&rows, &arena, block, NULL, block->nrows);
+		collect_row(lines, &rows);
+	}
+	source->ops->close_scan(scan);
+	source_close(source);
+	arena_release(&arena);
+	json_object_array_sort(lines, compare_lines);
+	return lines;
+}
+
+static bool same_lines(struct check *check, json_object *expected, json_object *came)
+{
+	if (came && json_object_equal(expected, came))
+		return true;
+	if (came)
+		buf_printf(&check->why, "expected %s\ncame     %s\n",
+			   json_object_to_json_string_ext(expected, JSON_C_TO_STRING_PRETTY),
+			   json_object_to_json_string_ext(came, JSON_C_TO_STRING_PRETTY));
+	return false;
+}
+
+static bool check_pipe(struct check *check)
+{
+	struct query_source *source = open_rows(check->rows, NULL);
+	struct span text = span_cstr(check->query);
+	json_object *expected, *came;
+	struct query *query;
+	struct err err = {0};
+	bool same = false;
+
+	if (query_parse_pipes(text, NOW_NS, &query_lang_ops, &query, &err) < 0) {
+		lex_print_error(&check->why, text, &err, 0);
+	} else {
+		expected = expected_lines(check->expected);
+		came = run_engine(check, query, source);
+		same = same_lines(check, expected, came);
+		json_object_put(expected);
+		json_object_put(came);
+		query_free(query);
+	}
+	source_close(source);
+	return same;
+}
+
+/* The same rows through blocks and bitmaps. */
+static bool check_filter_engine(struct check *check, struct query *query)
+{
+	static const char mark[] = "_row_of_the_case";
+	json_object *rows = json_object_new_array();
+	struct query_source *source = open_rows(check->rows, mark);
+	json_object *expected, *came;
+	bool same;
+
+	for (size_t i = 0; i < json_object_array_length(check->expected); i++) {
+		size_t at = (size_t)json_object_get_int64(
+			json_object_array_get_idx(check->expected, i));
+		json_object *row = json_object_new_object();
+		json_object *given = json_object_array_get_idx(check->rows, at);
+
+		json_object_object_foreach(given, key, value)
+			json_object_object_add(row, key, json_object_get(value));
+		char number[24];
+
+		snprintf(number, sizeof(number), "%zu", at);
+		json_object_object_add(row, mark, json_object_new_string(number));
+		json_object_array_add(rows, row);
+	}
+	expected = expected_lines(rows);
+	came = run_engine(check, query, source);
+	same = same_lines(check, expected, came);
+	json_object_put(expected);
+	json_object_put(came);
+	json_object_put(rows);
+	source_close(source);
+	return same;
 }
 
 static bool check_filter(struct check *check)
@@ -105,11 +292,13 @@ static bool check_filter(struct check *check)
 		hits++;
 	}
 	buf_putc(&came, ']');
+	same = same && hits == nexpected;
+	if (!same)
+		print_expected(check, buf_cstr(&came));
+	else
+		same = check_filter_engine(check, query);
 	query_free(query);
-	if (same && hits == nexpected)
-		return true;
-	print_expected(check, buf_cstr(&came));
-	return false;
+	return same;
 }
 
 static bool check_parse_ok(struct check *check)
@@ -122,7 +311,7 @@ static bool check_parse_ok(struct check *check)
 		return false;
 	query_print(query, &once);
 	query_free(query);
-	if (query_parse(buf_span(&once), NOW_NS, NULL, &query, &err) < 0) {
+	if (query_parse(buf_span(&once), NOW_NS, &query_lang_ops, &query, &err) < 0) {
 		buf_printf(&check->why, "printed as `%s`, which is refused: %s\n", buf_cstr(&once),
 			   err.text);
 		return false;
@@ -142,7 +331,7 @@ static bool check_parse_bad(struct check *check)
 	struct query *query;
 	struct err err = {0};
 
-	if (query_parse(span_cstr(check->query), NOW_NS, NULL, &query, &err) >= 0) {
+	if (query_parse(span_cstr(check->query), NOW_NS, &query_lang_ops, &query, &err) >= 0) {
 		query_print(query, &text);
 		query_free(query);
 		buf_printf(&check->why, "parsed as   %s\n", buf_cstr(&text));
@@ -160,6 +349,7 @@ static struct kind {
 	unsigned passed, total;
 } kinds[] = {
 	{"filter", check_filter, 0, 0},
+	{"pipe", check_pipe, 0, 0},
 	{"parse_ok", check_parse_ok, 0, 0},
 	{"parse_bad", check_parse_bad, 0, 0},
 };

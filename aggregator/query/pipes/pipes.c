@@ -5,8 +5,17 @@
 #include <errno.h>
 
 const struct pipe_ops *const pipe_table[] = {
-	&pipe_copy_ops,  &pipe_delete_ops, &pipe_fields_ops, &pipe_filter_ops,
-	&pipe_limit_ops, &pipe_offset_ops, &pipe_rename_ops, NULL,
+	&pipe_copy_ops,   /* copy cp */
+	&pipe_delete_ops, /* delete del rm drop */
+	&pipe_fields_ops, /* fields keep */
+	&pipe_filter_ops, /* filter where */
+	&pipe_first_ops,  /* first */
+	&pipe_last_ops,   /* last */
+	&pipe_limit_ops,  /* limit head */
+	&pipe_offset_ops, /* offset skip */
+	&pipe_rename_ops, /* rename mv */
+	&pipe_sort_ops,   /* sort order */
+	NULL,
 };
 
 const struct pipe_ops *pipe_find(struct span name)

@@ -1,0 +1,279 @@
+#include "aggregator/query/group.h"
+
+#include <errno.h>
+
+/* Combinations of dictionary codes that are worth a table of their own. */
+#define CODES_MAX 4096
+#define LEN_BYTES 4
+
+void group_table_init(struct group_table *table, size_t state_size)
+{
+	*table = (struct group_table){.state_size = (state_size + 7) & ~(size_t)7};
+	stage_arena_init(&table->arena);
+}
+
+void group_table_release(struct group_table *table)
+{
+	map_release(&table->map);
+	stage_arena_release(&table->arena);
+}
+
+static int charge(struct group_table *table, struct stage *stage)
+{
+	size_t map_bytes = table->map.cap * sizeof(struct map_slot);
+	int r = stage_arena_charge(stage, &table->arena);
+
+	if (r >= 0 && map_bytes > table->map_charged) {
+		r = stage_charge(stage, map_bytes - table->map_charged);
+		table->map_charged = map_bytes;
+	}
+	return r;
+}
+
+/* The state of `key`, which may die after the call. */
+static char *find(struct group_table *table, struct span key, bool *ret_added)
+{
+	struct arena *arena = &table->arena.arena;
+	union map_value *value = map_put(&table->map, key, ret_added);
+
+	if (!value)
+		return NULL;
+	if (!*ret_added)
+		return value->ptr;
+	value->ptr = arena_calloc(arena, 1, table->state_size ? table->state_size : 8);
+	struct span copy = key.len ? arena_dup(arena, key) : SPAN("");
+
+	if (!value->ptr || !copy.ptr) {
+		map_remove(&table->map, key);
+		return NULL;
+	}
+	char *state = value->ptr;
+
+	map_rekey(&table->map, key, copy);
+	return state;
+}
+
+int group_put(struct group_table *table, struct stage *stage, struct span key, char **ret_state,
+	      bool *ret_added)
+{
+	char *state = find(table, key.ptr ? key : SPAN(""), ret_added);
+
+	if (!state)
+		return stage_fail(stage, -ENOMEM, "no memory for groups");
+	*ret_state = state;
+	return 0;
+}
+
+int group_only(struct group_table *table, struct stage *stage, char **ret_state)
+{
+	bool added;
+
+	return group_put(table, stage, SPAN(""), ret_state, &added);
+}
+
+/*
+ * A key of one column is its text; of several, each text behind its length:
+ *
+ *	| 5 0 0 0 | e r r o r | 3 0 0 0 | a p i |
+ */
+static size_t put_text(char *at, struct span text)
+{
+	uint32_t len = (uint32_t)text.len;
+
+	memcpy(at, &len, LEN_BYTES);
+	if (len)
+		memcpy(at + LEN_BYTES, text.ptr, len);
+	return LEN_BYTES + len;
+}
+
+void group_key_texts(struct span key, size_t ncolumns, struct span *texts)
+{
+	if (ncolumns == 1) {
+		texts[0] = key;
+		return;
+	}
+	for (size_t i = 0; i < ncolumns; i++) {
+		uint32_t len;
+
+		memcpy(&len, key.ptr, LEN_BYTES);
+		texts[i] = span_of(key.ptr + LEN_BYTES, len);
+		key = span_skip(key, LEN_BYTES + len);
+	}
+}
+
+/* Builds the keys of rows in one growing piece of scratch memory. */
+struct key_maker {
+	const struct column *columns;
+	size_t ncolumns;
+	struct arena *scratch;
+	char *buffer;
+	size_t cap;
+};
+
+static int key_of(struct key_maker *maker, uint32_t row, struct span *ret)
+{
+	char number[64];
+	size_t at = 0;
+
+	for (size_t i = 0; i < maker->ncolumns; i++) {
+		struct span text = column_text(&maker->columns[i], row, number);
+		size_t need = at + LEN_BYTES + text.len;
+
+		if (maker->ncolumns == 1 && text.ptr != number) {
+			*ret = text.len ? text : SPAN("");
+			return 0;
+		}
+		if (need > maker->cap) {
+			char *larger = arena_alloc(maker->scratch, need * 2);
+
+			if (!larger)
+				return -ENOMEM;
+			if (at)
+				memcpy(larger, maker->buffer, at);
+			maker->buffer = larger;
+			maker->cap = need * 2;
+		}
+		at += put_text(maker->buffer + at, text);
+	}
+	*ret = span_of(maker->buffer, at);
+	if (maker->ncolumns == 1)
+		*ret = span_skip(*ret, LEN_BYTES);
+	return 0;
+}
+
+static int find_row(struct group_table *table, struct key_maker *maker, uint32_t row,
+		    char **ret_state)
+{
+	struct span key;
+	bool added;
+	int r = key_of(maker, row, &key);
+
+	if (r < 0)
+		return r;
+	*ret_state = find(table, key, &added);
+	return *ret_state ? 0 : -ENOMEM;
+}
+
+static size_t code_combinations(const struct column *columns, size_t n)
+{
+	size_t product = 1;
+
+	for (size_t i = 0; i < n && product <= CODES_MAX; i++) {
+		if (columns[i].kind == COLUMN_DICT)
+			product *= columns[i].ndict;
+		else if (columns[i].kind != COLUMN_CONST)
+			return CODES_MAX + 1;
+	}
+	return product;
+}
+
+/* All columns are dictionaries or constants: one look a combination. */
+static int find_codes(struct group_table *table, struct key_maker *maker, size_t combinations,
+		      uint32_t nrows, char **states)
+{
+	char **known = ARENA_ARRAY(maker->scratch, char *, combinations + 1);
+
+	if (!known)
+		return -ENOMEM;
+	for (uint32_t row = 0; row < nrows; row++) {
+		size_t code = 0;
+
+		for (size_t i = 0; i < maker->ncolumns; i++)
+			if (maker->columns[i].kind == COLUMN_DICT)
+				code = code * maker->columns[i].ndict +
+				       maker->columns[i].codes[row];
+		if (!known[code] && find_row(table, maker, row, &known[code]) < 0)
+			return -ENOMEM;
+		states[row] = known[code];
+	}
+	return 0;
+}
+
+static bool same_value(const struct column *column, uint32_t a, uint32_t b)
+{
+	switch (column->kind) {
+	case COLUMN_CONST:
+		return true;
+	case COLUMN_DICT:
+		return column->codes[a] == column->codes[b];
+	case COLUMN_INT:
+	case COLUMN_TIME:
+		return column->ints[a] == column->ints[b] && !column->absent;
+	case COLUMN_TEXT:
+		return column->texts[a].ptr == column->texts[b].ptr &&
+		       column->texts[a].len == column->texts[b].len;
+	}
+	return false;
+}
+
+static bool same_row(const struct key_maker *maker, uint32_t a, uint32_t b)
+{
+	for (size_t i = 0; i < maker->ncolumns; i++)
+		if (!same_value(&maker->columns[i], a, b))
+			return false;
+	return true;
+}
+
+static int find_rows(struct group_table *table, struct key_maker *maker, uint32_t nrows,
+		     char **states)
+{
+	int r = 0;
+
+	for (uint32_t row = 0; r >= 0 && row < nrows; row++) {
+		if (row && same_row(maker, row, row - 1))
+			states[row] = states[row - 1];
+		else
+			r = find_row(table, maker, row, &states[row]);
+	}
+	return r;
+}
+
+int group_find(struct group_table *table, struct stage *stage, const struct column *columns,
+	       size_t ncolumns, uint32_t nrows, struct arena *scratch, char ***ret_states)
+{
+	struct key_maker maker = {.columns = columns, .ncolumns = ncolumns, .scratch = scratch};
+	char **states = arena_alloc(scratch, (nrows + 1) * sizeof(*states));
+	size_t combinations = code_combinations(columns, ncolumns);
+	int r = states ? 0 : -ENOMEM;
+
+	if (r >= 0 && combinations <= CODES_MAX)
+		r = find_codes(table, &maker, combinations, nrows, states);
+	else if (r >= 0)
+		r = find_rows(table, &maker, nrows, states);
+	if (r < 0)
+		return stage_fail(stage, r, "no memory for groups");
+	*ret_states = states;
+	return charge(table, stage);
+}
+
+bool group_next(const struct group_table *table, size_t *at, struct span *ret_key, char **ret_state)
+{
+	union map_value *value;
+
+	if (!map_next(&table->map, at, ret_key, &value))
+		return false;
+	*ret_state = value->ptr;
+	return true;
+}
+
+int group_merge(struct group_table *to, struct group_table *from, struct stage *stage,
+		int (*merge)(void *ctx, char *to, char *from), void *ctx)
+{
+	struct span key;
+	char *state;
+	size_t at = 0;
+	int r = 0;
+
+	while (r >= 0 && group_next(from, &at, &key, &state)) {
+		bool added;
+		union map_value *value = map_put(&to->map, key, &added);
+
+		if (!value)
+			return stage_fail(stage, -ENOMEM, "no memory for groups");
+		if (added)
+			value->ptr = state;
+		else
+			r = merge(ctx, value->ptr, state);
+	}
+	return r < 0 ? r : charge(to, stage);
+}

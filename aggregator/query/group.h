@@ -1,0 +1,59 @@
+/*
+ * group.h - rows to groups by the values of some columns.
+ *
+ * A group is a zeroed state of fixed size, found by its key: one text for each
+ * column.  group_find() takes a batch and gives the state of each row:
+ *
+ *	by (level, service)        level: dict of 4      service: dict of 8
+ *	                            codes → 32 slots, each looked up once a batch
+ *	by (trace_id)               a look into the hash map for each row
+ *
+ *	group_find(&table, stage, columns, 2, rows->n, rows->arena, &states);
+ *	for (i) (*(uint64_t *)states[i])++;
+ *
+ * Groups and keys live in table->arena, charged to the stage after each batch.
+ */
+#ifndef SLUICE_QUERY_GROUP_H
+#define SLUICE_QUERY_GROUP_H
+
+#include "aggregator/query/pipe.h"
+#include "common/base/map.h"
+
+struct group_table {
+	struct map map; /* key → state */
+	struct stage_arena arena;
+	size_t state_size;
+	size_t map_charged;
+};
+
+void group_table_init(struct group_table *table, size_t state_size);
+void group_table_release(struct group_table *table);
+
+/* The state of each row's group; *ret_states in `scratch`.  0 or a negative errno. */
+int group_find(struct group_table *table, struct stage *stage, const struct column *columns,
+	       size_t ncolumns, uint32_t nrows, struct arena *scratch, char ***ret_states);
+/* The state of the group without columns: all rows. */
+int group_only(struct group_table *table, struct stage *stage, char **ret_state);
+/* The state of one key as group_next() gives it; made if missing, then *ret_added. */
+int group_put(struct group_table *table, struct stage *stage, struct span key, char **ret_state,
+	      bool *ret_added);
+
+/* Iterate; *at starts at 0. */
+bool group_next(const struct group_table *table, size_t *at, struct span *ret_key,
+		char **ret_state);
+/* The texts of a key; they point into it. */
+void group_key_texts(struct span key, size_t ncolumns, struct span *texts);
+
+/*
+ * Move all groups of `from` into `to`: missing ones are adopted with their
+ * state, others handed to `merge`.  `from` must live as long as `to`.
+ */
+int group_merge(struct group_table *to, struct group_table *from, struct stage *stage,
+		int (*merge)(void *ctx, char *to, char *from), void *ctx);
+
+static inline size_t group_count(const struct group_table *table)
+{
+	return table->map.len;
+}
+
+#endif
