@@ -1,1 +1,35 @@
-# make install: filled by packaging.
+# make install DESTDIR= prefix=/usr: what a package has.  Configurations that
+# are there already are kept; the new ones go beside them as NAME.new.
+
+docdir ?= $(prefix)/share/doc/sluice
+sysusersdir ?= $(prefix)/lib/sysusers.d
+tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
+pkgconfigdir ?= $(libdir)/pkgconfig
+D = $(DESTDIR)
+
+# The files name the default places.
+installed_paths = sed -e 's|/usr/sbin/|$(sbindir)/|g' -e 's|/etc/sluice|$(sysconfdir)/sluice|g'
+pc_values = sed -e 's|@prefix@|$(prefix)|' -e 's|@includedir@|$(includedir)|' \
+  -e 's|@plugindir@|$(plugindir)|' -e 's|@version@|$(VERSION)|'
+
+install: all
+	$(Q)install -d $(D)$(bindir) $(D)$(sbindir) $(D)$(plugindir) $(D)$(includedir)/sluice \
+	  $(D)$(pkgconfigdir) $(D)$(unitdir) $(D)$(sysusersdir) $(D)$(tmpfilesdir) $(D)$(docdir) \
+	  $(D)$(sysconfdir)/sluice/shipper.d $(D)$(sysconfdir)/sluice/aggregator.d
+	$(Q)for p in $(filter-out %/logq,$(programs)); do install -m 755 $$p $(D)$(sbindir)/; done
+	$(Q)for p in $(filter %/logq,$(programs)); do install -m 755 $$p $(D)$(bindir)/; done
+	$(Q)install -m 644 $(plugins) $(D)$(plugindir)/
+	$(Q)install -m 644 common/api/filter.h $(D)$(includedir)/sluice/filter.h
+	$(Q)$(pc_values) packaging/sluice-filter.pc.in >$(D)$(pkgconfigdir)/sluice-filter.pc
+	$(Q)for u in shipper aggregator; do \
+	  $(installed_paths) packaging/systemd/$$u.service >$(D)$(unitdir)/$$u.service; done
+	$(Q)install -m 644 packaging/sysusers.d/sluice.conf $(D)$(sysusersdir)/sluice.conf
+	$(Q)$(installed_paths) packaging/tmpfiles.d/sluice.conf >$(D)$(tmpfilesdir)/sluice.conf
+	$(Q)for c in shipper aggregator; do \
+	  to=$(D)$(sysconfdir)/sluice/$$c.yaml; \
+	  cmp -s packaging/config/$$c.yaml $$to && continue; \
+	  [ ! -e $$to ] || to=$$to.new; \
+	  install -m 644 packaging/config/$$c.yaml $$to; done
+	$(Q)install -m 644 LICENSE README.md $(D)$(docdir)/
+	$(Q)install -m 644 filters/README.md $(D)$(docdir)/filters.md
+.PHONY: install
