@@ -139,14 +139,12 @@ static int cut_structured(struct record *rec, struct span *rest)
 		*rest = span_skip(*rest, n);
 		while (span_starts(*rest, SPAN(" "))) {
 			*rest = span_skip(*rest, 1);
-			int r = cut_param(rest, &name, &value);
+			if (!cut_param(rest, &name, &value))
+				return 0;
+			int r = add_param(rec, id, name, value);
 
-			if (r > 0)
-				r = add_param(rec, id, name, value);
 			if (r < 0)
 				return r;
-			if (!name.len)
-				return 0;
 		}
 		if (!span_starts(*rest, SPAN("]")))
 			return 0;
