@@ -439,6 +439,11 @@ static void test_allow_list(void **state)
 
 int main(void)
 {
+#ifdef __SANITIZE_THREAD__
+	/* librdkafka makes its threads by thrd_create(), which this sanitizer does not see. */
+	puts("1..0 # SKIP the thread sanitizer crashes on C11 threads");
+	return 0;
+#endif
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_round_trip, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_poll_waits_on_fd, setup, teardown),
