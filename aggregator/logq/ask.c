@@ -1,0 +1,232 @@
+/* ask.c - words and flags to one query. */
+#include "aggregator/logq/ask.h"
+#include "aggregator/logq/shorthand.h"
+#include "common/base/cleanup.h"
+#include "common/base/clock.h"
+#include "common/lang/time_arg.h"
+#include <errno.h>
+#include <sys/stat.h>
+
+#define HOUR (3600 * NS_PER_SEC)
+
+/* A word of the command line that names a file. */
+static bool looks_like_file(struct span word)
+{
+	static const struct span endings[] = {SPAN(".log"),  SPAN(".gz"),    SPAN(".zst"),
+					      SPAN(".json"), SPAN(".jsonl"), SPAN(".ndjson"),
+					      SPAN(".txt")};
+
+	if (span_starts(word, SPAN("/")) || span_starts(word, SPAN("./")) ||
+	    span_starts(word, SPAN("../")))
+		return true;
+	if (span_chr(word, ' ') >= 0 || span_chr(word, ':') >= 0)
+		return false;
+	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++)
+		if (span_ends(word, endings[i]))
+			return true;
+	return false;
+}
+
+static bool is_file(struct span word)
+{
+	_cleanup_free_ char *path = strndup(word.ptr ? word.ptr : "", word.len);
+	struct stat st;
+
+	return path && stat(path, &st) == 0 && !S_ISDIR(st.st_mode) &&
+	       (span_chr(word, '.') >= 0 || span_chr(word, '/') >= 0);
+}
+
+/* Words to query text and files. */
+static int sort_words(struct ask *ask, const struct options *opts, struct err *reterr)
+{
+	for (size_t i = 0; i < opts->words.len; i++) {
+		struct span word = opt_text(opts->words.items[i]);
+
+		if (span_eq(word, SPAN("-")) || is_file(word)) {
+			if (vec_push(&ask->files, word) < 0)
+				return err_set(reterr, -ENOMEM, "out of memory");
+			continue;
+		}
+		if (looks_like_file(word))
+			return err_set(reterr, -ENOENT, "there is no file '%.*s'", SPAN_FMT(word));
+		if (ask->text.len)
+			buf_putc(&ask->text, ' ');
+		buf_puts(&ask->text, word);
+	}
+	if (!span_trim(buf_span(&ask->text)).len)
+		buf_puts(&ask->text, SPAN("*"));
+	return ask->text.failed ? err_set(reterr, -E2BIG, "the query is too long") : 0;
+}
+
+static int set_times(struct ask *ask, const struct options *opts, int64_t now_ns,
+		     struct err *reterr)
+{
+	int r = 0;
+
+	ask->min_time = INT64_MIN;
+	ask->max_time = INT64_MAX;
+	ask->has_time_range = opts->since.len || opts->until.len;
+	if (opts->since.len)
+		r = time_arg_parse(opt_text(opts->since), now_ns, opts->utc, &ask->min_time,
+				   reterr);
+	if (r < 0)
+		return err_prefix(reterr, r, "-S");
+	if (opts->until.len) {
+		r = time_arg_parse(opt_text(opts->until), now_ns, opts->utc, &ask->max_time,
+				   reterr);
+		if (r < 0)
+			return err_prefix(reterr, r, "-U");
+		ask->max_time--; /* up to, not including */
+	}
+	return 0;
+}
+
+/* Where neither flag nor query says since when: the last hour, of what grows without end. */
+static void default_since(struct ask *ask, const struct options *opts, int64_t now_ns)
+{
+	int64_t min, max;
+
+	query_time_range(ask->query, &min, &max);
+	if (ask->has_time_range || ask->files.len || opts->bus.len || min != INT64_MIN ||
+	    max != INT64_MAX)
+		return;
+	ask->has_time_range = true;
+	ask->min_time = now_ns - HOUR;
+	if (!opts->follow && !opts->check_query && !opts->print_query)
+		fprintf(stderr, "logq: the last hour; -S says since when\n");
+}
+
+static int join_filter(struct ask *ask, const struct options *opts, int64_t now_ns,
+		       struct err *reterr)
+{
+	_cleanup_(buf_release) struct buf text = BUF_INIT(1 << 20);
+	int r = shorthand_filter(opts, &text, reterr);
+
+	ask->filter = ask->query->filter;
+	if (opts->invert && !opts->grep.len) {
+		ask->negated_kid[0] = ask->query->filter;
+		ask->negated =
+			(struct filter){.kind = FILTER_NOT, .kids = ask->negated_kid, .nkids = 1};
+		ask->query->filter = &ask->negated;
+	}
+	if (r < 0 || !text.len)
+		return r;
+	r = query_parse(buf_span(&text), now_ns, &query_lang_ops, &ask->flags, reterr);
+	if (r < 0)
+		return err_set(reterr, r, "in what the flags mean, `%.*s`: %s",
+			       SPAN_FMT(buf_span(&text)), reterr->text);
+	ask->kids[0] = ask->flags->filter;
+	ask->kids[1] = ask->query->filter;
+	ask->joined = (struct filter){.kind = FILTER_AND, .kids = ask->kids, .nkids = 2};
+	ask->query->filter = &ask->joined;
+	return 0;
+}
+
+/* Put pipes in front of those of the query. */
+static int join_pipes(struct ask *ask, const char *text, int64_t now_ns, struct err *reterr)
+{
+	size_t more, n = ask->query->npipes;
+	int r = query_parse_pipes(span_cstr(text), now_ns, &query_lang_ops, &ask->order, reterr);
+
+	if (r < 0)
+		return r;
+	more = ask->order->npipes;
+	ask->joined_pipes = calloc(more + n, sizeof(void *));
+	if (!ask->joined_pipes)
+		return err_set(reterr, -ENOMEM, "out of memory");
+	memcpy(ask->joined_pipes, ask->order->pipes, more * sizeof(void *));
+	if (n)
+		memcpy(ask->joined_pipes + more, ask->query->pipes, n * sizeof(void *));
+	ask->pipes = ask->query->pipes;
+	ask->npipes = n;
+	ask->query->pipes = ask->joined_pipes;
+	ask->query->npipes = more + n;
+	return 0;
+}
+
+/*
+ * The order of rows.  Files are in order as they are, unless there are several.
+ * For the last N we ask for the newest first, stop after N, and print backwards.
+ */
+static int set_order(struct ask *ask, const struct options *opts, int64_t now_ns,
+		     struct err *reterr)
+{
+	bool last = opts->lines >= 0;
+	bool in_order = ask->files.len == 1;
+	char pipe[80];
+
+	if (opts->max_rows > 0)
+		ask->limit = (uint64_t)opts->max_rows;
+	if (last && (!ask->limit || (uint64_t)opts->lines < ask->limit))
+		ask->limit = (uint64_t)opts->lines;
+	if (opts->follow || !query_streams(ask->query))
+		return 0;
+	if (in_order && !last && !opts->reverse)
+		return 0;
+	if (!last && !opts->reverse)
+		return join_pipes(ask, "sort by (_time)", now_ns, reterr);
+	ask->reversed = last && !opts->reverse;
+	if (last && ask->query->npipes == 0) {
+		snprintf(pipe, sizeof(pipe), "sort by (_time desc) limit %lld",
+			 (long long)opts->lines);
+		return join_pipes(ask, pipe, now_ns, reterr);
+	}
+	return join_pipes(ask, "sort by (_time desc)", now_ns, reterr);
+}
+
+static int check_flags(const struct options *opts, struct err *reterr)
+{
+	if (opts->follow && shorthand_sums_up(opts))
+		return err_set(reterr, -EINVAL,
+			       "-f shows rows: it doesn't go with -c, -F, -N or "
+			       "--histogram");
+	if (opts->follow && (opts->reverse || opts->until.len))
+		return err_set(reterr, -EINVAL, "-f has no end: it doesn't go with -r or -U");
+	return 0;
+}
+
+int ask_init(struct ask *ask, const struct options *opts, int64_t now_ns, struct err *reterr)
+{
+	int64_t span;
+	int r;
+
+	*ask = (struct ask){.text = BUF_INIT(QUERY_TEXT_MAX)};
+	r = check_flags(opts, reterr);
+	if (r == 0)
+		r = sort_words(ask, opts, reterr);
+	if (r == 0)
+		r = set_times(ask, opts, now_ns, reterr);
+	if (r < 0)
+		return r;
+	span = ask->has_time_range && ask->min_time != INT64_MIN
+		       ? (ask->max_time < now_ns ? ask->max_time : now_ns) - ask->min_time
+		       : HOUR;
+	shorthand_pipes(opts, span, &ask->text);
+	if (ask->text.failed)
+		return err_set(reterr, -E2BIG, "the query is too long");
+	r = query_parse(buf_span(&ask->text), now_ns, &query_lang_ops, &ask->query, reterr);
+	ask->syntax = r < 0;
+	if (r < 0)
+		return r;
+	default_since(ask, opts, now_ns);
+	r = join_filter(ask, opts, now_ns, reterr);
+	if (r == 0)
+		r = set_order(ask, opts, now_ns, reterr);
+	return r;
+}
+
+void ask_release(struct ask *ask)
+{
+	if (ask->query && ask->filter)
+		ask->query->filter = ask->filter;
+	if (ask->query && ask->joined_pipes) {
+		ask->query->pipes = ask->pipes;
+		ask->query->npipes = ask->npipes;
+	}
+	query_free(ask->query);
+	query_free(ask->flags);
+	query_free(ask->order);
+	free(ask->joined_pipes);
+	buf_release(&ask->text);
+	vec_release(&ask->files);
+}

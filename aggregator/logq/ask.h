@@ -1,0 +1,49 @@
+/*
+ * ask.h - what was asked, as one LogsQL query.
+ *
+ * The query's text and the shorthand flags become one parsed query:
+ *
+ *	logq -u payment -p err -n 5 'timeout or refused | fields _time, _msg'
+ *
+ *	service:=payment level:in(ERROR,FATAL) (timeout or refused)
+ *	| sort by (_time desc) | fields _time, _msg | limit 5        printed last first
+ *
+ * Flags are joined to the tree, not to the text, so that `or` in the query
+ * keeps its meaning and errors point at what the user typed.
+ *
+ * Rows of a query whose pipes only pass rows on are put in order of time,
+ * before the first pipe, since later ones may drop _time.
+ *
+ *	ask_init(&ask, &opts, now, &err)	err->offset is a byte of ask.text
+ *	query_execute(ask.query, …)
+ *	ask_release(&ask);
+ */
+#ifndef SLUICE_LOGQ_ASK_H
+#define SLUICE_LOGQ_ASK_H
+
+#include "aggregator/logq/options.h"
+#include "aggregator/query/query.h"
+#include "common/base/vec.h"
+
+struct ask {
+	struct buf text; /* what the user typed, and the pipes that flags put behind it */
+	struct query *query;
+	bool syntax;            /* ask_init() failed by the text: err->offset is a byte of it */
+	VEC(struct span) files; /* borrowed from the options */
+
+	bool has_time_range;
+	int64_t min_time, max_time; /* of -S and -U */
+	bool reversed;              /* rows come last first, to be printed first first */
+	uint64_t limit;             /* rows to print; 0 = all */
+
+	/* What was joined to the query, and what it was before. */
+	struct query *flags, *order;
+	struct filter joined, negated, *kids[2], *negated_kid[1], *filter;
+	void **pipes, **joined_pipes;
+	size_t npipes;
+};
+
+int ask_init(struct ask *ask, const struct options *opts, int64_t now_ns, struct err *reterr);
+void ask_release(struct ask *ask);
+
+#endif

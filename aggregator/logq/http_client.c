@@ -1,0 +1,335 @@
+/* http_client.c - a request, and the lines of its reply. */
+#include "aggregator/logq/http_client.h"
+#include "common/base/cleanup.h"
+#include "common/base/num.h"
+#include <errno.h>
+#include <netdb.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#define HEAD_MAX       (64u << 10)
+#define LINE_MAX_BYTES (64u << 20)
+
+enum body { BODY_CHUNKED, BODY_LENGTH, BODY_TO_END };
+
+struct client {
+	int fd;
+	struct buf in;   /* bytes that were received and not used */
+	size_t at;       /* … from here on */
+	struct buf line; /* of the body, so far */
+	unsigned status;
+	enum body body;
+	uint64_t left; /* of the chunk, or of the body */
+	http_line_fn *on_line;
+	void *ctx;
+	struct err *reterr;
+};
+
+void http_form_add(struct buf *form, const char *name, struct span value)
+{
+	static const char hex[] = "0123456789ABCDEF";
+
+	if (form->len)
+		buf_putc(form, '&');
+	buf_puts(form, span_cstr(name));
+	buf_putc(form, '=');
+	for (size_t i = 0; i < value.len; i++) {
+		unsigned char c = (unsigned char)value.ptr[i];
+
+		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		    memchr("-_.~", c, 4)) {
+			buf_putc(form, (char)c);
+		} else {
+			buf_putc(form, '%');
+			buf_putc(form, hex[c >> 4]);
+			buf_putc(form, hex[c & 15]);
+		}
+	}
+}
+
+static int connect_unix(const char *path, struct err *reterr)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return err_set(reterr, -errno, "no socket: %s", strerror(errno));
+	if (strlen(path) >= sizeof(address.sun_path))
+		return err_set(reterr, -ENAMETOOLONG, "the path of the socket is too long: %s",
+			       path);
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return err_set(reterr, -errno, "%s: %s", path, strerror(errno));
+	return TAKE_FD(fd);
+}
+
+static int connect_tcp(struct span host, const char *port, struct err *reterr)
+{
+	_cleanup_free_ char *name = strndup(host.ptr, host.len);
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list = NULL;
+	int r, error = ECONNREFUSED;
+
+	if (!name)
+		return err_set(reterr, -ENOMEM, "out of memory");
+	r = getaddrinfo(name, port, &hints, &list);
+	if (r != 0)
+		return err_set(reterr, -EHOSTUNREACH, "%s: %s", name, gai_strerror(r));
+	for (struct addrinfo *a = list; a; a = a->ai_next) {
+		_cleanup_close_ int fd =
+			socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol);
+
+		if (fd >= 0 && connect(fd, a->ai_addr, a->ai_addrlen) == 0) {
+			freeaddrinfo(list);
+			return TAKE_FD(fd);
+		}
+		error = errno;
+	}
+	freeaddrinfo(list);
+	return err_set(reterr, -error, "%s port %s: %s", name, port, strerror(error));
+}
+
+static int connect_to(const char *server, struct err *reterr)
+{
+	struct span host = span_cstr(server);
+	const char *colon;
+
+	if (span_starts(host, SPAN("unix://")))
+		return connect_unix(server + 7, reterr);
+	if (span_starts(host, SPAN("unix:")))
+		return connect_unix(server + 5, reterr);
+	if (server[0] == '/')
+		return connect_unix(server, reterr);
+	if (span_starts(host, SPAN("http://")))
+		host = span_skip(host, 7);
+	while (span_ends(host, SPAN("/")))
+		host.len--;
+	colon = host.len ? memrchr(host.ptr, ':', host.len) : NULL;
+	if (!colon || colon[1] == 0 || host.len > 255)
+		return err_set(reterr, -EINVAL,
+			       "--server '%s': expected http://HOST:PORT or unix:PATH", server);
+	_cleanup_free_ char *port = strndup(colon + 1, (size_t)(host.ptr + host.len - colon - 1));
+
+	host = span_between(host.ptr, colon);
+	if (host.len > 2 && host.ptr[0] == '[') /* [::1] */
+		host = span_of(host.ptr + 1, host.len - 2);
+	return port ? connect_tcp(host, port, reterr) : -ENOMEM;
+}
+
+static int send_all(struct client *c, struct span bytes)
+{
+	while (bytes.len) {
+		ssize_t n = send(c->fd, bytes.ptr, bytes.len, MSG_NOSIGNAL);
+
+		if (n < 0)
+			return err_set(c->reterr, -errno, "the server does not take the query: %s",
+				       strerror(errno));
+		bytes = span_skip(bytes, (size_t)n);
+	}
+	return 0;
+}
+
+/* More bytes into `in`: how many, 0 at the end. */
+static ssize_t receive(struct client *c)
+{
+	ssize_t n;
+
+	if (c->at == c->in.len) {
+		buf_reset(&c->in);
+		c->at = 0;
+	}
+	if (buf_reserve(&c->in, 64 << 10) < 0)
+		return err_set(c->reterr, -EPROTO, "the reply's headers are too long");
+	n = recv(c->fd, c->in.ptr + c->in.len, c->in.cap - c->in.len, 0);
+	if (n < 0)
+		return err_set(c->reterr, -errno, "the connection broke: %s", strerror(errno));
+	c->in.len += (size_t)n;
+	return n;
+}
+
+static int cut_short(struct client *c)
+{
+	return err_set(c->reterr, -EPROTO,
+		       "the server cut the answer short: it failed in the middle, or went away");
+}
+
+/* One line of headers or chunk sizes, in `in` until the next receive(). */
+static int read_line(struct client *c, struct span *ret)
+{
+	for (;;) {
+		struct span rest = span_skip(buf_span(&c->in), c->at);
+		ptrdiff_t end = span_chr(rest, '\n');
+		ssize_t n;
+
+		if (end >= 0) {
+			c->at += (size_t)end + 1;
+			*ret = span_trim(span_take(rest, (size_t)end));
+			return 0;
+		}
+		if (rest.len > HEAD_MAX)
+			return err_set(c->reterr, -EPROTO, "a header is too long");
+		n = receive(c);
+		if (n <= 0)
+			return n < 0 ? (int)n : cut_short(c);
+	}
+}
+
+static int read_head(struct client *c)
+{
+	struct span line;
+	uint64_t status;
+	int r = read_line(c, &line);
+
+	if (r < 0)
+		return r;
+	if (!span_starts(line, SPAN("HTTP/1.")) || line.len < 12 ||
+	    num_parse_u64(span_take(span_skip(line, 9), 3), &status) < 0)
+		return err_set(c->reterr, -EPROTO, "this is no HTTP server");
+	c->status = (unsigned)status;
+	c->body = BODY_TO_END;
+	while ((r = read_line(c, &line)) == 0 && line.len) {
+		ptrdiff_t colon = span_chr(line, ':');
+		struct span name = span_take(line, colon < 0 ? 0 : (size_t)colon);
+		struct span value = span_trim(span_skip(line, name.len + 1));
+
+		if (span_ieq(name, SPAN("Transfer-Encoding")) && span_ieq(value, SPAN("chunked")))
+			c->body = BODY_CHUNKED;
+		if (span_ieq(name, SPAN("Content-Length")) && num_parse_u64(value, &c->left) == 0 &&
+		    c->body == BODY_TO_END)
+			c->body = BODY_LENGTH;
+	}
+	return r;
+}
+
+/* The size of the next chunk; 0 is the end. */
+static int read_chunk(struct client *c)
+{
+	struct span line;
+	uint64_t size = 0;
+	int r = read_line(c, &line);
+
+	if (r < 0)
+		return r;
+	if (!line.len || line.len > 15)
+		return err_set(c->reterr, -EPROTO, "a chunk of the reply has no size");
+	for (size_t i = 0; i < line.len && line.ptr[i] != ';'; i++) {
+		char ch = line.ptr[i];
+		int digit = ch >= '0' && ch <= '9'   ? ch - '0'
+			    : ch >= 'a' && ch <= 'f' ? ch - 'a' + 10
+			    : ch >= 'A' && ch <= 'F' ? ch - 'A' + 10
+						     : -1;
+
+		if (digit < 0)
+			return err_set(c->reterr, -EPROTO, "a chunk of the reply has no size");
+		size = size << 4 | (unsigned)digit;
+	}
+	c->left = size;
+	return 0;
+}
+
+/* Bytes of the body to lines. */
+static int take_body(struct client *c, struct span bytes)
+{
+	while (bytes.len) {
+		ptrdiff_t end = span_chr(bytes, '\n');
+		struct span line = end < 0 ? bytes : span_take(bytes, (size_t)end);
+		int r;
+
+		bytes = span_skip(bytes, line.len + (end >= 0));
+		if (end < 0 || c->line.len) {
+			buf_puts(&c->line, line);
+			if (c->line.failed)
+				return err_set(c->reterr, -EPROTO, "a row is too long");
+			line = buf_span(&c->line);
+		}
+		if (end < 0)
+			break;
+		r = c->on_line(c->ctx, c->status, line);
+		buf_reset(&c->line);
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Up to `left` bytes of the body, at least one.  1 = go on, 0 = the body's end. */
+static int read_some(struct client *c)
+{
+	struct span have;
+	int r;
+
+	if (c->at == c->in.len) {
+		ssize_t n = receive(c);
+
+		if (n < 0)
+			return (int)n;
+		if (n == 0)
+			return c->body == BODY_TO_END ? 0 : cut_short(c);
+	}
+	have = span_skip(buf_span(&c->in), c->at);
+	if (c->body != BODY_TO_END)
+		have = span_take(have, c->left);
+	c->at += have.len;
+	c->left -= c->body == BODY_TO_END ? 0 : have.len;
+	r = take_body(c, have);
+	return r < 0 ? r : r == 0;
+}
+
+static int read_body(struct client *c)
+{
+	struct span blank;
+	int r;
+
+	do {
+		if (c->body == BODY_CHUNKED) {
+			r = read_chunk(c);
+			if (r < 0 || c->left == 0)
+				return r;
+		}
+		r = 1;
+		while (r == 1 && (c->body == BODY_TO_END || c->left))
+			r = read_some(c);
+		if (r == 1 && c->body == BODY_CHUNKED && read_line(c, &blank) < 0)
+			return -EPROTO;
+	} while (r == 1 && c->body == BODY_CHUNKED);
+	return r < 0 ? r : 0;
+}
+
+static int send_request(struct client *c, const char *path, struct span form)
+{
+	_cleanup_(buf_release) struct buf head = BUF_INIT(4096);
+	int r;
+
+	buf_printf(&head,
+		   "POST %s HTTP/1.1\r\nHost: localhost\r\nUser-Agent: logq/" SLUICE_VERSION
+		   "\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %zu\r\n"
+		   "Connection: close\r\n\r\n",
+		   path, form.len);
+	r = head.failed ? head.failed : send_all(c, buf_span(&head));
+	return r < 0 ? r : send_all(c, form);
+}
+
+int http_client_post(const char *server, const char *path, struct span form, http_line_fn *on_line,
+		     void *ctx, struct err *reterr)
+{
+	struct client c = {.on_line = on_line,
+			   .ctx = ctx,
+			   .reterr = reterr,
+			   .in = BUF_INIT(HEAD_MAX + (128u << 10)),
+			   .line = BUF_INIT(LINE_MAX_BYTES)};
+	int r = connect_to(server, reterr);
+
+	if (r < 0)
+		return r;
+	c.fd = r;
+	r = send_request(&c, path, form);
+	if (r == 0)
+		r = read_head(&c);
+	if (r == 0)
+		r = read_body(&c);
+	if (r == 0 && c.line.len)
+		r = on_line(ctx, c.status, buf_span(&c.line));
+	close(c.fd);
+	buf_release(&c.in);
+	buf_release(&c.line);
+	return r < 0 ? r : 0;
+}

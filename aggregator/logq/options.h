@@ -1,0 +1,64 @@
+/*
+ * options.h - the command line of logq.
+ *
+ * journalctl's spelling first, grep's second.  Positional arguments are the
+ * query and files: `-`, and what exists as a file and has a dot or a slash in
+ * its name, is a file; everything else is joined to the query.
+ *
+ *	code = options_parse(argc, argv, &mem, &opts);	≥ 0: exit with it
+ */
+#ifndef SLUICE_LOGQ_OPTIONS_H
+#define SLUICE_LOGQ_OPTIONS_H
+
+#include "common/conf/args.h"
+#include <stdint.h>
+
+/* What logq says by its exit status, as grep does. */
+enum { LOGQ_FOUND = 0, LOGQ_NONE = 1, LOGQ_ERROR = 2, LOGQ_PARTIAL = 3, LOGQ_INTERRUPTED = 130 };
+
+enum output_format {
+	OUTPUT_AUTO, /* short, or a table where rows are no log records */
+	OUTPUT_SHORT,
+	OUTPUT_SHORT_ISO,
+	OUTPUT_PRETTY,
+	OUTPUT_VERBOSE,
+	OUTPUT_JSON,
+	OUTPUT_LOGFMT,
+	OUTPUT_CSV,
+	OUTPUT_CAT,
+	OUTPUT_TABLE,
+};
+#define OUTPUT_CHOICES "auto|short|short-iso|pretty|verbose|json|logfmt|csv|cat|table"
+
+enum color_when { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
+
+struct options {
+	/* which rows */
+	struct sl_str since, until, priority, grep;
+	struct sl_list services, hosts, traces;
+	int ignore_case, invert;
+	int64_t lines, max_rows; /* -1 = all */
+	int follow, reverse;
+	int64_t after, before, context;
+	/* what of them */
+	int count, names;
+	struct sl_str field, histogram;
+	/* from where */
+	struct sl_str dir, server, bus;
+	struct sl_list words;
+	/* how */
+	int output; /* enum output_format */
+	int color;  /* enum color_when */
+	int utc, no_pager;
+	int explain, stats, check_query, print_query;
+	int64_t timeout;
+};
+
+int options_parse(int argc, char *const argv[], struct option_mem *mem, struct options *ret);
+
+static inline struct span opt_text(struct sl_str text)
+{
+	return span_of(text.ptr, text.len);
+}
+
+#endif

@@ -1,0 +1,164 @@
+/* print.c - which format, which rows, and out with them. */
+#include "aggregator/logq/print.h"
+#include "aggregator/logq/print_row.h"
+#include "common/base/arena.h"
+#include "common/base/io.h"
+#include <errno.h>
+
+#define FLUSH_BYTES (64u << 10)
+#define OUT_MAX     (1u << 30)
+
+/* One of the two is set. */
+static const struct format {
+	print_row_fn *row;
+	print_rows_fn *rows;
+} formats[] = {
+	[OUTPUT_SHORT] = {.row = print_short},   [OUTPUT_SHORT_ISO] = {.row = print_short_iso},
+	[OUTPUT_PRETTY] = {.row = print_pretty}, [OUTPUT_VERBOSE] = {.row = print_verbose},
+	[OUTPUT_JSON] = {.row = print_json},     [OUTPUT_LOGFMT] = {.row = print_logfmt},
+	[OUTPUT_CAT] = {.row = print_cat},       [OUTPUT_CSV] = {.rows = print_csv},
+	[OUTPUT_TABLE] = {.rows = print_table},
+};
+static const struct format bars = {.rows = print_bars};
+
+struct printer {
+	struct print_conf conf;
+	const struct format *format; /* NULL until the first row tells */
+	struct buf out;
+	uint64_t nrows;
+	/* Rows that are kept: their format wants all of them, or they are printed backwards. */
+	struct arena arena;
+	VEC(struct out_row) kept;
+	const struct span *names; /* of the last row that was kept */
+	size_t nnames;
+};
+
+int printer_new(const struct print_conf *conf, struct printer **ret)
+{
+	struct printer *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return -ENOMEM;
+	p->conf = *conf;
+	buf_init(&p->out, OUT_MAX);
+	arena_init(&p->arena, PRINT_KEEP_MAX);
+	if (conf->bars && conf->format == OUTPUT_AUTO)
+		p->format = &bars;
+	else if (conf->format != OUTPUT_AUTO)
+		p->format = &formats[conf->format];
+	*ret = p;
+	return 0;
+}
+
+void printer_free(struct printer *p)
+{
+	if (!p)
+		return;
+	buf_release(&p->out);
+	arena_release(&p->arena);
+	vec_release(&p->kept);
+	free(p);
+}
+
+uint64_t printer_rows(const struct printer *p)
+{
+	return p->nrows;
+}
+
+int printer_flush(struct printer *p)
+{
+	int r = p->out.failed;
+
+	if (r == 0 && p->out.len)
+		r = io_write_full(p->conf.fd, p->out.ptr, p->out.len);
+	buf_reset(&p->out);
+	return r;
+}
+
+/* The names of a row are mostly those of the row before. */
+static const struct span *keep_names(struct printer *p, const struct out_row *row)
+{
+	struct span *copy;
+	bool same = p->names && p->nnames == row->n;
+
+	for (size_t i = 0; same && i < row->n; i++)
+		same = span_eq(p->names[i], row->names[i]);
+	if (same)
+		return p->names;
+	copy = ARENA_ARRAY(&p->arena, struct span, row->n + 1);
+	for (size_t i = 0; copy && i < row->n; i++)
+		copy[i] = arena_dup(&p->arena, row->names[i]);
+	p->names = copy;
+	p->nnames = row->n;
+	return copy;
+}
+
+static int keep(struct printer *p, const struct out_row *row)
+{
+	struct span *texts = ARENA_ARRAY(&p->arena, struct span, row->n + 1);
+
+	for (size_t i = 0; texts && i < row->n; i++)
+		texts[i] = arena_dup(&p->arena, row->texts[i]);
+	struct out_row copy = {.names = keep_names(p, row), .texts = texts, .n = row->n};
+
+	if (p->arena.overflowed)
+		return -ENOBUFS;
+	return vec_push(&p->kept, copy);
+}
+
+/* A log record has a message; anything else is best seen as a table. */
+static const struct format *choose(const struct out_row *row)
+{
+	return &formats[out_row_get(row, "_msg").len ? OUTPUT_SHORT : OUTPUT_TABLE];
+}
+
+int printer_row(struct printer *p, const struct span *names, const struct span *texts, size_t n)
+{
+	struct out_row row = {.names = names, .texts = texts, .n = n};
+	int r = 0;
+
+	if (p->conf.limit && p->nrows >= p->conf.limit)
+		return 1;
+	if (!p->format)
+		p->format = choose(&row);
+	if (p->conf.reversed || p->format->rows)
+		r = keep(p, &row);
+	else
+		p->format->row(&p->conf.style, &row, &p->out);
+	if (r < 0)
+		return r;
+	p->nrows++;
+	if (p->out.len >= FLUSH_BYTES || p->out.failed)
+		r = printer_flush(p);
+	return r < 0 ? r : p->conf.limit && p->nrows >= p->conf.limit;
+}
+
+static void reverse(struct printer *p)
+{
+	for (size_t i = 0, k = p->kept.len; i + 1 < k; i++) {
+		struct out_row swap = p->kept.ptr[i];
+
+		p->kept.ptr[i] = p->kept.ptr[--k];
+		p->kept.ptr[k] = swap;
+	}
+}
+
+int printer_end(struct printer *p, struct err *reterr)
+{
+	int r = 0;
+
+	if (p->conf.reversed)
+		reverse(p);
+	if (p->format && p->format->rows)
+		r = p->format->rows(&p->conf.style, p->kept.ptr, p->kept.len, &p->out);
+	for (size_t i = 0; i < p->kept.len && !p->format->rows && r == 0; i++) {
+		p->format->row(&p->conf.style, &p->kept.ptr[i], &p->out);
+		if (p->out.len >= FLUSH_BYTES)
+			r = printer_flush(p);
+	}
+	if (r == 0)
+		r = printer_flush(p);
+	if (r < 0)
+		return err_set(reterr, r, "can't print: %s", strerror(-r));
+	return 0;
+}

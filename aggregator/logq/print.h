@@ -1,0 +1,47 @@
+/*
+ * print.h - rows to stdout, in each of the formats.
+ *
+ * A row is names and texts; empty texts are left out.  Formats are rows of a
+ * table (print.c): those that print a row at once, and those that need all of
+ * them first (a table's widths, csv's header), which are kept in memory up to
+ * PRINT_KEEP_MAX.
+ *
+ *	printer_new(&conf, &p);
+ *	printer_row(p, names, texts, n);	1 = enough rows, -EPIPE: nobody reads
+ *	printer_flush(p);			where somebody watches
+ *	printer_end(p, &err);
+ *	printer_free(p);
+ */
+#ifndef SLUICE_LOGQ_PRINT_H
+#define SLUICE_LOGQ_PRINT_H
+
+#include "aggregator/logq/options.h"
+#include "aggregator/logq/style.h"
+#include "common/base/err.h"
+
+#define PRINT_KEEP_MAX (256u << 20)
+
+struct print_conf {
+	int fd;
+	enum output_format format;
+	bool bars;      /* rows are _time and hits: draw them */
+	bool reversed;  /* print the last row first */
+	uint64_t limit; /* rows; 0 = all */
+	struct style style;
+};
+
+struct printer;
+
+int printer_new(const struct print_conf *conf, struct printer **ret);
+void printer_free(struct printer *printer);
+
+/* 0; 1: the limit is reached; -EPIPE; -ENOBUFS, -ENOMEM, … */
+int printer_row(struct printer *printer, const struct span *names, const struct span *texts,
+		size_t n);
+/* Rows so far. */
+uint64_t printer_rows(const struct printer *printer);
+int printer_flush(struct printer *printer);
+/* What was kept, and the rest of the buffer. */
+int printer_end(struct printer *printer, struct err *reterr);
+
+#endif

@@ -1,0 +1,172 @@
+/* shorthand.c - flags as LogsQL. */
+#include "aggregator/logq/shorthand.h"
+#include "common/base/clock.h"
+#include "common/base/num.h"
+#include "common/data/record.h"
+#include "common/lang/words.h"
+#include <errno.h>
+
+#define LEVELS         6
+#define HISTOGRAM_BARS 40
+
+static void space(struct buf *out)
+{
+	if (out->len)
+		buf_putc(out, ' ');
+}
+
+/* field:="a"  field:="a"*  (field:="a" or field:="b") */
+static void add_values(struct buf *out, const char *field, const struct sl_list *values)
+{
+	if (!values->len)
+		return;
+	space(out);
+	if (values->len > 1)
+		buf_putc(out, '(');
+	for (size_t i = 0; i < values->len; i++) {
+		struct span value = opt_text(values->items[i]);
+		bool prefix = span_ends(value, SPAN("*"));
+
+		buf_printf(out, "%s%s:=", i ? " or " : "", field);
+		text_print_quoted(out, prefix ? span_take(value, value.len - 1) : value);
+		if (prefix)
+			buf_putc(out, '*');
+	}
+	if (values->len > 1)
+		buf_putc(out, ')');
+}
+
+/* 0 TRACE … 5 FATAL; -1: no level. */
+static int level_of(struct span text)
+{
+	static const char journal[] = "55543321"; /* of syslog's 0 emerg … 7 debug */
+	uint32_t severity;
+
+	if (text.len == 1 && text.ptr[0] >= '0' && text.ptr[0] <= '7')
+		return journal[text.ptr[0] - '0'] - '0';
+	if (span_ieq(text, SPAN("emerg")) || span_ieq(text, SPAN("alert")))
+		return LEVELS - 1;
+	severity = severity_parse(text);
+	return severity ? (int)(severity - 1) / 4 : -1;
+}
+
+/* "err": that and worse; "info..err": from one to the other. */
+static int add_priority(struct buf *out, struct span text, struct err *reterr)
+{
+	ptrdiff_t dots = span_find(text, SPAN(".."));
+	int low = level_of(dots < 0 ? text : span_take(text, (size_t)dots));
+	int high = dots < 0 ? LEVELS - 1 : level_of(span_skip(text, (size_t)dots + 2));
+
+	if (low < 0 || high < 0)
+		return err_set(reterr, -EINVAL,
+			       "-p '%.*s' is no level: expected emerg, alert, crit, err, warning, "
+			       "notice, info, debug, trace, fatal or 0 to 7",
+			       SPAN_FMT(text));
+	if (low > high) {
+		int swap = low;
+
+		low = high;
+		high = swap;
+	}
+	space(out);
+	buf_puts(out, SPAN("level:in("));
+	for (int i = low; i <= high; i++) {
+		if (i > low)
+			buf_putc(out, ',');
+		buf_puts(out, severity_name((uint32_t)i * 4 + 1));
+	}
+	buf_putc(out, ')');
+	return 0;
+}
+
+static void add_grep(const struct options *opts, struct buf *out)
+{
+	struct span regex = opt_text(opts->grep);
+	struct buf pattern = BUF_INIT(regex.len + 8);
+
+	space(out);
+	if (opts->invert)
+		buf_putc(out, '!');
+	if (opts->ignore_case)
+		buf_puts(&pattern, SPAN("(?i)"));
+	buf_puts(&pattern, regex);
+	buf_puts(out, SPAN("_msg:~"));
+	text_print_quoted(out, buf_span(&pattern));
+	buf_release(&pattern);
+}
+
+int shorthand_filter(const struct options *opts, struct buf *out, struct err *reterr)
+{
+	add_values(out, "service", &opts->services);
+	add_values(out, "host", &opts->hosts);
+	add_values(out, "trace_id", &opts->traces);
+	if (opts->ignore_case && !opts->grep.len)
+		return err_set(reterr, -EINVAL, "-i belongs to -g; in LogsQL it is i(word)");
+	if (opts->grep.len)
+		add_grep(opts, out);
+	return opts->priority.len ? add_priority(out, opt_text(opts->priority), reterr) : 0;
+}
+
+bool shorthand_sums_up(const struct options *opts)
+{
+	return opts->count || opts->names || opts->field.len || opts->histogram.len;
+}
+
+/* A round step that gives some forty bars. */
+static const char *auto_step(int64_t span_ns)
+{
+	static const struct {
+		const char *text;
+		int64_t ns;
+	} steps[] = {
+		{"1s", NS_PER_SEC},
+		{"5s", 5 * NS_PER_SEC},
+		{"10s", 10 * NS_PER_SEC},
+		{"30s", 30 * NS_PER_SEC},
+		{"1m", 60 * NS_PER_SEC},
+		{"2m", 120 * NS_PER_SEC},
+		{"5m", 300 * NS_PER_SEC},
+		{"10m", 600 * NS_PER_SEC},
+		{"30m", 1800 * NS_PER_SEC},
+		{"1h", 3600 * NS_PER_SEC},
+		{"3h", 3 * 3600 * NS_PER_SEC},
+		{"6h", 6 * 3600 * NS_PER_SEC},
+		{"12h", 12 * 3600 * NS_PER_SEC},
+		{"1d", 24 * 3600 * NS_PER_SEC},
+	};
+	size_t n = sizeof(steps) / sizeof(steps[0]);
+
+	for (size_t i = 0; i < n; i++)
+		if (steps[i].ns >= span_ns / HISTOGRAM_BARS)
+			return steps[i].text;
+	return steps[n - 1].text;
+}
+
+void shorthand_pipes(const struct options *opts, int64_t span_ns, struct buf *out)
+{
+	int64_t before = opts->before > opts->context ? opts->before : opts->context;
+	int64_t after = opts->after > opts->context ? opts->after : opts->context;
+
+	if (before || after)
+		buf_printf(out, "\n| stream_context before %lld after %lld | sort by (_time)",
+			   (long long)before, (long long)after);
+	if (opts->field.len) {
+		buf_puts(out, SPAN("\n| stats by ("));
+		text_print(out, opt_text(opts->field));
+		buf_puts(out, SPAN(") count() as count | sort by (count desc, "));
+		text_print(out, opt_text(opts->field));
+		buf_putc(out, ')');
+	}
+	if (opts->names)
+		buf_puts(out, SPAN("\n| field_names"));
+	if (opts->histogram.len) {
+		struct span step = opt_text(opts->histogram);
+
+		if (span_eq(step, SPAN("auto")))
+			step = span_cstr(auto_step(span_ns));
+		buf_printf(out, "\n| stats by (_time:%.*s) count() as hits | sort by (_time)",
+			   SPAN_FMT(step));
+	}
+	if (opts->count)
+		buf_puts(out, SPAN("\n| stats count() as count"));
+}
