@@ -158,12 +158,12 @@ int rows_match(struct rows *rows, const struct filter *filter, uint64_t *bits);
 
 /* For parsers. */
 
-/* A zeroed pipe in the lexer's arena; NULL when that is used up. */
+/* A zeroed `type`, which begins with a struct pipe, in the lexer's arena; NULL when that is used up. */
 #define PIPE_NEW(lex, type, table_row)                                                             \
 	({                                                                                         \
 		type *new_pipe = ARENA_NEW((lex)->arena, type);                                    \
 		if (new_pipe)                                                                      \
-			new_pipe->pipe.ops = (table_row);                                          \
+			((struct pipe *)new_pipe)->ops = (table_row);                              \
 		new_pipe;                                                                          \
 	})
 

@@ -5,16 +5,40 @@
 #include <errno.h>
 
 const struct pipe_ops *const pipe_table[] = {
-	&pipe_copy_ops,   /* copy cp */
-	&pipe_delete_ops, /* delete del rm drop */
-	&pipe_fields_ops, /* fields keep */
-	&pipe_filter_ops, /* filter where */
-	&pipe_first_ops,  /* first */
-	&pipe_last_ops,   /* last */
-	&pipe_limit_ops,  /* limit head */
-	&pipe_offset_ops, /* offset skip */
-	&pipe_rename_ops, /* rename mv */
-	&pipe_sort_ops,   /* sort order */
+	&pipe_collapse_nums_ops,     /* collapse_nums */
+	&pipe_copy_ops,              /* copy cp */
+	&pipe_decolorize_ops,        /* decolorize */
+	&pipe_delete_ops,            /* delete del rm drop */
+	&pipe_drop_empty_fields_ops, /* drop_empty_fields */
+	&pipe_extract_ops,           /* extract */
+	&pipe_extract_regexp_ops,    /* extract_regexp */
+	&pipe_fields_ops,            /* fields keep */
+	&pipe_filter_ops,            /* filter where */
+	&pipe_first_ops,             /* first */
+	&pipe_format_ops,            /* format */
+	&pipe_generate_sequence_ops, /* generate_sequence */
+	&pipe_hash_ops,              /* hash */
+	&pipe_json_array_len_ops,    /* json_array_len */
+	&pipe_last_ops,              /* last */
+	&pipe_len_ops,               /* len */
+	&pipe_limit_ops,             /* limit head */
+	&pipe_math_ops,              /* math eval */
+	&pipe_offset_ops,            /* offset skip */
+	&pipe_pack_json_ops,         /* pack_json */
+	&pipe_pack_logfmt_ops,       /* pack_logfmt */
+	&pipe_patterns_ops,          /* patterns */
+	&pipe_rename_ops,            /* rename mv */
+	&pipe_replace_ops,           /* replace */
+	&pipe_replace_regexp_ops,    /* replace_regexp */
+	&pipe_set_stream_fields_ops, /* set_stream_fields */
+	&pipe_sort_ops,              /* sort order */
+	&pipe_split_ops,             /* split */
+	&pipe_time_add_ops,          /* time_add */
+	&pipe_unpack_json_ops,       /* unpack_json */
+	&pipe_unpack_logfmt_ops,     /* unpack_logfmt */
+	&pipe_unpack_syslog_ops,     /* unpack_syslog */
+	&pipe_unpack_words_ops,      /* unpack_words */
+	&pipe_unroll_ops,            /* unroll */
 	NULL,
 };
 

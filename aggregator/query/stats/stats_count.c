@@ -61,8 +61,8 @@ static int count_rows(const struct stats_batch *batch, const uint64_t *bits, boo
 {
 	uint32_t row;
 
-	stats_each_row(batch, row)((struct count *)stats_state(batch, row))->n +=
-		bit_get(bits, row) == wanted;
+	stats_each_row (batch, row)
+		((struct count *)stats_state(batch, row))->n += bit_get(bits, row) == wanted;
 	return 0;
 }
 
@@ -79,7 +79,8 @@ static int count_update(const struct stats_func *func, const struct stats_batch 
 		((struct count *)stats_state(batch, 0))->n += batch->rows->n;
 		return 0;
 	}
-	stats_each_row(batch, row)((struct count *)stats_state(batch, row))->n++;
+	stats_each_row (batch, row)
+		((struct count *)stats_state(batch, row))->n++;
 	return 0;
 }
 

@@ -68,8 +68,7 @@ static int update(const struct stats_func *func, const struct stats_batch *batch
 
 	if (!numbers)
 		return -ENOMEM;
-	stats_each_row(batch, row)
-	{
+	stats_each_row (batch, row) {
 		if (isnan(numbers[row]) || numbers[row] < 0)
 			continue;
 		uint64_t *hits = hits_of(stats_state(batch, row), batch->arena);

@@ -141,8 +141,7 @@ static int update(const struct stats_func *func, const struct stats_batch *batch
 
 	if (r < 0)
 		return r;
-	stats_each_row(batch, row)
-	{
+	stats_each_row (batch, row) {
 		struct json_rows *rows = stats_state(batch, row);
 		struct json_row kept;
 

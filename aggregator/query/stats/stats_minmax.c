@@ -46,8 +46,7 @@ static int update_column(const struct stats_batch *batch, struct span name, int 
 
 	if (!numbers)
 		return -ENOMEM;
-	stats_each_row(batch, row)
-	{
+	stats_each_row (batch, row) {
 		struct extreme *held = stats_state(batch, row);
 		char scratch[40];
 

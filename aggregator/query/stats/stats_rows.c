@@ -150,8 +150,7 @@ static int update(const struct stats_func *func, const struct stats_batch *batch
 
 	if (r < 0)
 		return r;
-	stats_each_row(batch, row)
-	{
+	stats_each_row (batch, row) {
 		struct span source = sources ? sources[row] : SPAN("");
 		struct held *held = stats_state(batch, row);
 

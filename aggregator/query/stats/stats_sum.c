@@ -37,8 +37,7 @@ static int sum_update(const struct stats_func *func, const struct stats_batch *b
 
 		if (!numbers)
 			return -ENOMEM;
-		stats_each_row(batch, row)
-		{
+		stats_each_row (batch, row) {
 			struct moments *m = stats_state(batch, row);
 
 			if (isnan(numbers[row]))
@@ -63,8 +62,7 @@ static int stddev_update(const struct stats_func *func, const struct stats_batch
 
 		if (!numbers)
 			return -ENOMEM;
-		stats_each_row(batch, row)
-		{
+		stats_each_row (batch, row) {
 			struct moments *m = stats_state(batch, row);
 			double before = numbers[row] - m->mean;
 
@@ -167,7 +165,8 @@ static int rate_update(const struct stats_func *func, const struct stats_batch *
 	uint32_t row;
 
 	(void)func;
-	stats_each_row(batch, row)((struct moments *)stats_state(batch, row))->n++;
+	stats_each_row (batch, row)
+		((struct moments *)stats_state(batch, row))->n++;
 	return 0;
 }
 
@@ -192,8 +191,8 @@ static int sum_len_update(const struct stats_func *func, const struct stats_batc
 		const struct span *texts = rows_texts(batch->rows, names[i]);
 		uint32_t row;
 
-		stats_each_row(batch, row)((struct moments *)stats_state(batch, row))->n +=
-			texts[row].len;
+		stats_each_row (batch, row)
+			((struct moments *)stats_state(batch, row))->n += texts[row].len;
 	}
 	return r;
 }

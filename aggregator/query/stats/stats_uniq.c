@@ -44,8 +44,7 @@ static int update_one(const struct stats_of_fields *f, const struct stats_batch 
 
 	for (uint32_t i = 0; dict && i < column->ndict; i++)
 		hashes[i] = hash128_of(texts[i]);
-	stats_each_row(batch, row)
-	{
+	stats_each_row (batch, row) {
 		uint32_t at = dict ? column->codes[row] : row;
 
 		if (texts[at].len == 0)
@@ -71,8 +70,7 @@ static int update_tuple(const struct stats_of_fields *f, const struct stats_batc
 		return -ENOMEM;
 	for (size_t i = 0; i < f->fields.len; i++)
 		columns[i] = rows_texts(batch->rows, f->fields.ptr[i]);
-	stats_each_row(batch, row)
-	{
+	stats_each_row (batch, row) {
 		size_t len = 0;
 
 		for (size_t i = 0; i < f->fields.len; i++) {

@@ -88,8 +88,7 @@ static int update(const struct stats_func *func, const struct stats_batch *batch
 	for (size_t i = 0; i < n && r >= 0; i++) {
 		const struct span *values = rows_texts(batch->rows, names[i]);
 
-		stats_each_row(batch, row)
-		{
+		stats_each_row (batch, row) {
 			struct texts *texts = stats_state(batch, row);
 
 			if (values[row].len == 0 || (f->limit && texts->len >= f->limit))
