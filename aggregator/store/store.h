@@ -41,14 +41,14 @@ struct store_stream;
 
 /* Zero = the default. */
 struct store_conf {
-	uint64_t commit_rows;	  /* a commit is due at so many rows, default 512 Ki */
-	int64_t commit_age_ns;	  /* … or when the oldest row waited so long, default 2 s */
-	uint64_t memory_bytes;	  /* append answers -ENOBUFS beyond it, default 192 MiB */
+	uint64_t commit_rows;     /* a commit is due at so many rows, default 512 Ki */
+	int64_t commit_age_ns;    /* … or when the oldest row waited so long, default 2 s */
+	uint64_t memory_bytes;    /* append answers -ENOBUFS beyond it, default 192 MiB */
 	int64_t retention_age_ns; /* parts whose newest row is older go; 0 = keep */
 	uint64_t retention_bytes; /* oldest parts go beyond this size in all; 0 = keep */
-	uint64_t free_bytes;	  /* a commit that would leave less free fails with -ENOSPC */
-	bool no_background;	  /* tests: encode in store_commit(), merge in store_merge() */
-	struct span origin;	  /* which bus and topic the offsets are of; kept at the first
+	uint64_t free_bytes;      /* a commit that would leave less free fails with -ENOSPC */
+	bool no_background;       /* tests: encode in store_commit(), merge in store_merge() */
+	struct span origin;       /* which bus and topic the offsets are of; kept at the first
 				      commit, a store of another origin is refused; empty = any */
 };
 
@@ -61,7 +61,7 @@ struct store_source {
 	struct source_id source;
 	uint32_t generation;
 	uint64_t watermark; /* every byte before it is indexed, filtered out or in a gap */
-	uint64_t hash;	    /* XXH64 of the source's bytes [0, watermark) */
+	uint64_t hash;      /* XXH64 of the source's bytes [0, watermark) */
 	struct store_gap *gaps;
 	size_t ngaps;
 	int64_t seen_ns; /* real time of the last change, for forgetting old sources */
@@ -156,10 +156,10 @@ void store_snapshot_free(struct store_snapshot *snapshot);
 
 struct store_stats {
 	uint64_t rows, parts, blocks, disk_bytes; /* committed */
-	uint64_t memory_rows, memory_bytes;	  /* waiting */
+	uint64_t memory_rows, memory_bytes;       /* waiting */
 	uint64_t appended_rows, commits, merges, merged_rows, expired_parts, damaged_parts;
 	uint64_t merge_failures, raw_bytes; /* text bytes appended */
-	int64_t min_time, max_time;	    /* of all rows; min > max = none */
+	int64_t min_time, max_time;         /* of all rows; min > max = none */
 };
 void store_stats(struct store *store, struct store_stats *ret);
 

@@ -1,0 +1,168 @@
+/*
+ * Ids: hex digits of one even length ("5d9dc9f81818e811…"), or UUIDs, all in
+ * lower case.  Random bytes can't be compressed, but they are half as long as
+ * their digits; and a trace id comes once for each span of the trace.
+ *
+ *	chunk := u8 layout · u8 bytes an id · presence · u8 repeats ·
+ *	         (varint distinct · ids · ints | ids)
+ */
+#include "aggregator/store/codec.h"
+#include "aggregator/store/codes.h"
+#include <errno.h>
+
+enum layout { LAYOUT_HEX, LAYOUT_UUID };
+
+#define ID_MIN   4
+#define ID_MAX   32
+#define UUID_LEN 36
+
+static const char hex_digits[] = "0123456789abcdef";
+
+/* 8-4-4-4-12 */
+static bool dash_at(enum layout layout, size_t at)
+{
+	return layout == LAYOUT_UUID && (at == 8 || at == 13 || at == 18 || at == 23);
+}
+
+static size_t text_len(enum layout layout, size_t id_len)
+{
+	return layout == LAYOUT_UUID ? UUID_LEN : 2 * id_len;
+}
+
+static int digit_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The id's bytes; false when the text would not come back the same. */
+static bool read_id(enum layout layout, struct span text, size_t id_len, uint8_t *id)
+{
+	if (text.len != text_len(layout, id_len))
+		return false;
+	for (size_t at = 0, i = 0; i < id_len; i++) {
+		if (dash_at(layout, at) && text.ptr[at++] != '-')
+			return false;
+		int high = digit_value(text.ptr[at]), low = digit_value(text.ptr[at + 1]);
+
+		if ((high | low) < 0)
+			return false;
+		id[i] = (uint8_t)(high << 4 | low);
+		at += 2;
+	}
+	return true;
+}
+
+static void write_id(enum layout layout, const uint8_t *id, size_t id_len, char *text)
+{
+	for (size_t at = 0, i = 0; i < id_len; i++) {
+		if (dash_at(layout, at))
+			text[at++] = '-';
+		text[at++] = hex_digits[id[i] >> 4];
+		text[at++] = hex_digits[id[i] & 15];
+	}
+}
+
+/* What the first value looks like; 0 = no id. */
+static size_t guess(struct span first, enum layout *ret_layout)
+{
+	uint8_t id[ID_MAX];
+
+	*ret_layout = first.len == UUID_LEN ? LAYOUT_UUID : LAYOUT_HEX;
+	size_t id_len = *ret_layout == LAYOUT_UUID ? 16 : first.len / 2;
+
+	if (id_len < ID_MIN || id_len > ID_MAX || !read_id(*ret_layout, first, id_len, id))
+		return 0;
+	return id_len;
+}
+
+static int hex_put(struct codec_context *ctx, const struct values *values, struct buf *out,
+		   struct column_entry *entry)
+{
+	struct distinct *d = &ctx->distinct;
+	enum layout layout;
+	size_t id_len = values->times ? 0 : guess(values->texts[0], &layout);
+
+	(void)entry;
+	if (id_len == 0)
+		return 0;
+	bool repeats = distinct_run(d, values->texts, values->n, values->n - values->n / 8);
+	const struct span *texts = repeats ? d->list : values->texts;
+	size_t n = repeats ? d->len : values->n;
+	uint8_t *ids = arena_alloc(&ctx->arena, n * id_len);
+
+	if (!ids)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		if (!read_id(layout, texts[i], id_len, ids + i * id_len))
+			return 0;
+	ctx->words = texts;
+	ctx->nwords = n;
+	put_u8(out, (uint8_t)layout);
+	put_u8(out, (uint8_t)id_len);
+	presence_put(ctx, values, out);
+	put_u8(out, repeats);
+	if (repeats)
+		put_varint(out, n);
+	buf_put(out, ids, n * id_len);
+	int r = repeats ? codes_put(ctx, out, d->codes, values->n) : 0;
+
+	return r < 0 ? r : 1;
+}
+
+/* The `n` ids that follow, as texts. */
+static int read_ids(struct cursor *in, enum layout layout, size_t id_len, struct arena *keep,
+		    struct span *texts, size_t n)
+{
+	size_t len = text_len(layout, id_len);
+	struct span ids = cursor_bytes(in, (uint64_t)n * id_len);
+	char *text = arena_alloc(keep, n * len);
+
+	if (in->failed)
+		return -EBADMSG;
+	if (!text)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++, text += len) {
+		write_id(layout, (const uint8_t *)ids.ptr + i * id_len, id_len, text);
+		texts[i] = span_of(text, len);
+	}
+	return 0;
+}
+
+static int hex_get(const struct column_entry *entry, struct cursor *in, uint32_t nrows,
+		   struct arena *tmp, struct arena *keep, struct column *ret)
+{
+	struct span *texts = ARENA_ARRAY(keep, struct span, nrows);
+	uint8_t layout = cursor_u8(in), id_len = cursor_u8(in);
+	const uint64_t *present;
+	size_t n;
+	int r;
+
+	(void)entry;
+	if (!texts)
+		return -ENOMEM;
+	if (layout > LAYOUT_UUID || id_len > ID_MAX || (layout == LAYOUT_UUID && id_len != 16))
+		return -EBADMSG;
+	r = presence_get(in, nrows, tmp, &present, &n);
+	if (r < 0)
+		return r;
+	if (cursor_u8(in)) {
+		uint64_t nlist = cursor_varint(in);
+		struct span *list = nlist <= n ? ARENA_ARRAY(tmp, struct span, nlist) : NULL;
+
+		if (in->failed || !list)
+			return in->failed || nlist > n ? -EBADMSG : -ENOMEM;
+		r = read_ids(in, layout, id_len, keep, list, nlist);
+		r = r < 0 ? r : codes_get(in, tmp, list, nlist, texts, n);
+	} else {
+		r = read_ids(in, layout, id_len, keep, texts, n);
+	}
+	if (r < 0)
+		return r;
+	presence_spread_texts(texts, nrows, present, n);
+	*ret = (struct column){.kind = COLUMN_TEXT, .nrows = nrows, .texts = texts};
+	return 0;
+}
+
+const struct codec codec_hex = {"hex", hex_put, hex_get};

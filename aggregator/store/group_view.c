@@ -1,0 +1,201 @@
+/* A row group as a row_block: what queries see; see group.h. */
+#include "aggregator/store/bloom.h"
+#include "aggregator/store/group.h"
+#include "aggregator/store/overflow.h"
+#include "common/lang/token.h"
+#include <errno.h>
+
+#define DIRECTORY_MAX (16u << 20)
+
+static const struct group *group_of(struct row_block *block)
+{
+	return &((struct group_view *)block)->group;
+}
+
+static int explain(struct err *reterr, int code, struct span name)
+{
+	if (code == -EBADMSG)
+		return err_set(reterr, code, "stored field %.*s fails its checksum",
+			       SPAN_FMT(name));
+	if (code == -ENOMEM)
+		return err_set(reterr, code, "the memory limit is too low for field %.*s",
+			       SPAN_FMT(name));
+	return err_set(reterr, code, "cannot read field %.*s: %s", SPAN_FMT(name), strerror(-code));
+}
+
+static int load(const struct group *group, const struct directory *directory, struct span name,
+		struct arena *arena, struct column *ret)
+{
+	bool id = span_eq(name, SPAN("_stream_id"));
+	const struct column_entry *entry = directory_find(directory, id ? SPAN("_stream") : name);
+	int r;
+
+	if (entry) {
+		r = group_column(group, entry, arena, ret);
+		return r < 0 || !id ? r : stream_id_column(ret, arena);
+	}
+	entry = directory_find(directory, OVERFLOW_NAME);
+	if (!entry) {
+		column_init_empty(ret, name, group->info.nrows);
+		return 0;
+	}
+	r = group_column(group, entry, arena, ret);
+	return r < 0 ? r : overflow_column(ret, name, arena);
+}
+
+static int view_load(struct row_block *block, struct span name, struct arena *arena,
+		     struct column *ret, struct err *reterr)
+{
+	struct directory directory;
+	struct arena tmp;
+
+	arena_init(&tmp, DIRECTORY_MAX);
+	int r = group_directory(group_of(block), &tmp, &directory);
+
+	r = r < 0 ? r : load(group_of(block), &directory, name, arena, ret);
+	arena_release(&tmp);
+	return r < 0 ? explain(reterr, r, name) : 0;
+}
+
+static int add_names(const struct group *group, const struct directory *directory,
+		     struct arena *arena, struct names *names)
+{
+	int r = names_add(names, SPAN("_stream_id"));
+
+	for (size_t i = 0; r == 0 && i < directory->ncolumns; i++) {
+		const struct column_entry *entry = &directory->columns[i];
+		struct column overflow;
+
+		if (!span_eq(entry->name, OVERFLOW_NAME)) {
+			r = names_add(names, entry->name);
+			continue;
+		}
+		r = group_column(group, entry, arena, &overflow);
+		r = r < 0 ? r : overflow_names(&overflow, names);
+	}
+	return r;
+}
+
+static int view_names(struct row_block *block, struct arena *arena, const struct span **ret_names,
+		      size_t *ret_n, struct err *reterr)
+{
+	struct directory directory;
+	struct names names;
+	struct arena tmp;
+
+	arena_init(&tmp, DIRECTORY_MAX);
+	names_init(&names, arena);
+	int r = group_directory(group_of(block), &tmp, &directory);
+
+	r = r < 0 ? r : add_names(group_of(block), &directory, arena, &names);
+	r = r < 0 ? r : names_list(&names, ret_names, ret_n);
+	names_release(&names);
+	arena_release(&tmp);
+	return r < 0 ? explain(reterr, r, SPAN("names")) : 0;
+}
+
+static bool value_has(struct span value, uint64_t token)
+{
+	struct span word;
+
+	while (token_next(&value, &word))
+		if (token_hash(word) == token)
+			return true;
+	return false;
+}
+
+/* A page that can't be read or verified says "maybe": the load will tell. */
+static bool filter_has(const struct group *group, const struct column_entry *entry, uint64_t token,
+		       struct arena *arena)
+{
+	uint64_t key = token + (token == 0); /* as the set that made the filter has it */
+	struct bloom_page page = bloom_page_of(key, entry->bloom_lines);
+	struct span bytes;
+
+	if (source_read(group->source, group->info.off + entry->bloom_off + page.off, page.len,
+			arena, &bytes) < 0 ||
+	    !bloom_page_intact(bytes))
+		return true;
+	return bloom_page_has(bytes, page.line, key);
+}
+
+static bool may_have(const struct group *group, const struct directory *directory, struct span name,
+		     const uint64_t *tokens, size_t n, struct arena *arena)
+{
+	const struct column_entry *entry = directory_find(directory, name);
+
+	if (!entry) /* no row has it, unless the overflow does; _stream_id isn't stored */
+		return directory_find(directory, OVERFLOW_NAME) ||
+		       span_eq(name, SPAN("_stream_id"));
+	for (size_t i = 0; i < n; i++) {
+		bool has = true;
+
+		if (entry->codec == CODEC_CONST)
+			has = value_has(entry->value, tokens[i]);
+		else if (entry->bloom_lines)
+			has = filter_has(group, entry, tokens[i], arena);
+		if (!has)
+			return false;
+	}
+	return true;
+}
+
+static bool view_may_have_tokens(struct row_block *block, struct span name, const uint64_t *tokens,
+				 size_t n)
+{
+	struct directory directory;
+	struct arena tmp;
+	bool may = true;
+
+	arena_init(&tmp, DIRECTORY_MAX);
+	if (group_directory(group_of(block), &tmp, &directory) == 0)
+		may = n == 0 || may_have(group_of(block), &directory, name, tokens, n, &tmp);
+	arena_release(&tmp);
+	return may;
+}
+
+static bool view_range(struct row_block *block, struct span name, double *ret_min, double *ret_max)
+{
+	struct directory directory;
+	struct arena tmp;
+	bool known = false;
+
+	arena_init(&tmp, DIRECTORY_MAX);
+	if (group_directory(group_of(block), &tmp, &directory) == 0) {
+		const struct column_entry *entry = directory_find(&directory, name);
+
+		known = entry && entry->has_range;
+		if (known) {
+			*ret_min = entry->min;
+			*ret_max = entry->max;
+		}
+	}
+	arena_release(&tmp);
+	return known;
+}
+
+static void view_release(struct row_block *block)
+{
+	(void)block; /* the snapshot's */
+}
+
+static const struct row_block_ops view_ops = {
+	.load = view_load,
+	.names = view_names,
+	.may_have_tokens = view_may_have_tokens,
+	.range = view_range,
+	.release = view_release,
+};
+
+void group_view_init(struct group_view *view, const struct group_source *source,
+		     const struct group_info *info)
+{
+	*view = (struct group_view){
+		.base = {.ops = &view_ops,
+			 .nrows = info->nrows,
+			 .min_time = info->min_time,
+			 .max_time = info->max_time,
+			 .bytes = info->len},
+		.group = {.source = source, .info = *info},
+	};
+}
