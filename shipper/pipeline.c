@@ -276,6 +276,12 @@ static bool send_pending(struct pipeline *p)
 {
 	if (!p->pending)
 		return true;
+	/* Something before it has failed: in order means that it has, too. */
+	if (p->pending->window->failed) {
+		settle(p, p->pending, -ECANCELED);
+		p->pending = NULL;
+		return true;
+	}
 	struct span message = buf_span(&p->pack.message);
 	int r = producer_send(p->producer, partition_of(p, p->pending_source), message, p->pending);
 
