@@ -15,7 +15,7 @@
 
 #define SCHEMA_VERSION 1
 
-enum statement { GET, EACH, PUT, DELETE, EXPIRE, BEGIN, COMMIT, ROLLBACK, STATEMENTS };
+enum statement { GET, OTHERS, EACH, PUT, DELETE, EXPIRE, BEGIN, COMMIT, ROLLBACK, STATEMENTS };
 
 #define COLUMNS                                                                                    \
 	"key, ino, birth_ns, seen_ns, truncations, partition, offset, sent_end, tail, flags, "     \
@@ -23,6 +23,8 @@ enum statement { GET, EACH, PUT, DELETE, EXPIRE, BEGIN, COMMIT, ROLLBACK, STATEM
 
 static const char *const statement_text[STATEMENTS] = {
 	[GET] = "SELECT " COLUMNS " FROM source WHERE key = ?",
+	[OTHERS] = "SELECT count(*), total((flags & 8) = 0), max(birth_ns) FROM source"
+		   " WHERE path = ? AND key <> ?",
 	[EACH] = "SELECT " COLUMNS " FROM source",
 	[PUT] = "INSERT OR REPLACE INTO source (" COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[DELETE] = "DELETE FROM source WHERE key = ?",
@@ -36,7 +38,8 @@ static const char schema_text[] =
 	"CREATE TABLE IF NOT EXISTS source (key BLOB PRIMARY KEY, ino INTEGER, birth_ns INTEGER,"
 	" seen_ns INTEGER, truncations INTEGER, partition INTEGER, offset INTEGER,"
 	" sent_end INTEGER, tail INTEGER, flags INTEGER, hash BLOB, digest INTEGER, path TEXT,"
-	" crc INTEGER) WITHOUT ROWID";
+	" crc INTEGER) WITHOUT ROWID;"
+	"CREATE INDEX IF NOT EXISTS source_path ON source (path)";
 
 struct checkpoint {
 	char *db_path;
@@ -383,6 +386,26 @@ int checkpoint_get(struct checkpoint *cp, const struct source_id *key, struct ch
 
 	sqlite3_reset(s);
 	return r;
+}
+
+int checkpoint_others(struct checkpoint *cp, const char *path, const struct source_id *except,
+		      struct checkpoint_others *ret)
+{
+	sqlite3_stmt *s = cp->statements[OTHERS];
+
+	_Static_assert(MARK_DONE == 8, "the statement says 8");
+	sqlite3_bind_text(s, 1, path, -1, SQLITE_STATIC);
+	sqlite3_bind_blob(s, 2, except->bytes, sizeof(except->bytes), SQLITE_STATIC);
+	int code = sqlite3_step(s);
+
+	if (code == SQLITE_ROW)
+		*ret = (struct checkpoint_others){
+			.any = sqlite3_column_int64(s, 0) > 0,
+			.unfinished = sqlite3_column_int64(s, 1) > 0,
+			.youngest_ns = sqlite3_column_int64(s, 2),
+		};
+	sqlite3_reset(s);
+	return errno_of(code);
 }
 
 int checkpoint_each(struct checkpoint *cp, checkpoint_row_fn *fn, void *ctx)

@@ -47,6 +47,14 @@ bool checkpoint_was_lost(const struct checkpoint *checkpoint);
 /* 1 found, 0 not there, negative errno. */
 int checkpoint_get(struct checkpoint *checkpoint, const struct source_id *key,
 		   struct checkpoint_row *ret);
+/* What is known of other files that were called `path`. */
+struct checkpoint_others {
+	bool any;
+	bool unfinished;     /* one of them was not read to its end */
+	int64_t youngest_ns; /* their latest birth */
+};
+int checkpoint_others(struct checkpoint *checkpoint, const char *path,
+		      const struct source_id *except, struct checkpoint_others *ret);
 /* Each row; fn returns < 0 to stop. */
 typedef int checkpoint_row_fn(void *ctx, const struct checkpoint_row *row);
 int checkpoint_each(struct checkpoint *checkpoint, checkpoint_row_fn *fn, void *ctx);

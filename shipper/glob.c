@@ -185,3 +185,39 @@ int glob_expand(struct span pattern, const struct glob_walk *walk)
 	}
 	return expand(&e, pattern, 0);
 }
+
+static bool is_rotation_of(struct span base, struct span name)
+{
+	static const char *const compressed[] = {".gz", ".zst", ".xz", ".bz2", ".lz4"};
+
+	if (name.len <= base.len || !span_starts(name, base) || !strchr(".-_", name.ptr[base.len]))
+		return false;
+	for (size_t i = 0; i < sizeof(compressed) / sizeof(compressed[0]); i++)
+		if (span_ends(name, span_cstr(compressed[i])))
+			return false;
+	return true;
+}
+
+void rotated_names(const char *path, void (*fn)(void *ctx, const char *path), void *ctx)
+{
+	const char *slash = strrchr(path, '/');
+	struct span base = span_cstr(slash ? slash + 1 : path);
+	char name[PATH_MAX];
+	const struct dirent *entry;
+
+	snprintf(name, sizeof(name), "%.*s", slash ? (int)(slash + 1 - path) : 1,
+		 slash ? path : ".");
+	DIR *dir = opendir(name);
+
+	while (dir && (entry = readdir(dir))) {
+		if (!is_rotation_of(base, span_cstr(entry->d_name)))
+			continue;
+		int n = snprintf(name, sizeof(name), "%.*s%s", slash ? (int)(slash + 1 - path) : 0,
+				 path, entry->d_name);
+
+		if (n > 0 && (size_t)n < sizeof(name))
+			fn(ctx, name);
+	}
+	if (dir)
+		closedir(dir);
+}

@@ -29,5 +29,10 @@ bool glob_is_literal(struct span pattern);
 int glob_expand(struct span pattern, const struct glob_walk *walk);
 /* A pattern without a slash is compared with the last component. */
 bool glob_match(struct span pattern, struct span path);
+/*
+ * Names that a file called `path` may have got by rotation: app.log.1,
+ * app.log-20260301, not app.log.1.gz, in no order.
+ */
+void rotated_names(const char *path, void (*fn)(void *ctx, const char *path), void *ctx);
 
 #endif

@@ -27,6 +27,7 @@ enum mark_flag {
 	MARK_CONTINUED = 1, /* the offset is inside a line whose start was shipped */
 	MARK_SKIPPING = 2,  /* … and the rest of that line is not wanted: it was too long */
 	MARK_UNHASHED = 4,  /* reading began behind byte 0: `hash` means nothing */
+	MARK_DONE = 8,      /* of a rotated file: its end was reached, nobody writes to it */
 };
 
 struct mark {

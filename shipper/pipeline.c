@@ -531,9 +531,15 @@ static void close_finished(struct pipeline *p)
 	for (size_t i = p->sources->list.len; i-- > 0;) {
 		struct source *source = p->sources->list.ptr[i];
 
-		if (source->state != SOURCE_LIVE && source != p->pending_source &&
-		    is_finished(source, wait, now))
-			sources_remove(p->sources, source);
+		if (source->state == SOURCE_LIVE || source == p->pending_source ||
+		    !is_finished(source, wait, now))
+			continue;
+		if (source->state == SOURCE_ROTATED && !(source->window.mark.flags & MARK_DONE)) {
+			source->window.mark.flags |= MARK_DONE;
+			sources_unsaved(p->sources, source); /* and gone the next time */
+			continue;
+		}
+		sources_remove(p->sources, source);
 	}
 }
 

@@ -2,6 +2,7 @@
 #include "common/base/check.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "shipper/glob.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -18,6 +19,7 @@ void sources_init(struct sources *sources, struct checkpoint *checkpoint, const 
 		.totals = totals,
 		.first_scan = true,
 	};
+	identity_host(&sources->host);
 }
 
 static struct span key_span(const struct source_id *key)
@@ -198,28 +200,41 @@ static bool is_full(struct sources *sources)
 	return true;
 }
 
-static void add(struct sources *sources, const struct identity *identity, int fd, const char *path,
-		const struct input *input)
+/* Take a new source into list and maps; on failure it is in none. */
+static int enlist(struct sources *sources, struct source *source)
 {
-	struct source *source = NULL;
-	int r = source_new(sources->checkpoint, identity, fd, path, input, sources->setup->host,
-			   sources->first_scan, &source);
+	int r = vec_push(&sources->list, source);
 
-	if (r == 0)
-		r = vec_push(&sources->list, source);
-	if (r == 0)
+	if (r < 0)
+		return r;
+	if (source->state == SOURCE_LIVE)
 		r = put_path(sources, source);
 	if (r == 0)
 		r = put_key(sources, source);
-	if (r < 0) {
-		struct err err;
+	if (r == 0)
+		return 0;
+	sources->list.len--;
+	if (at_path(sources, span_cstr(source->path)) == source)
+		map_remove(&sources->by_path, span_cstr(source->path));
+	return r;
+}
 
+/* Takes `fd`. */
+static void add(struct sources *sources, const struct identity *identity, int fd, const char *path,
+		const struct input *input, enum source_state state)
+{
+	struct source *source = NULL;
+	struct err err;
+	int r = source_new(sources->checkpoint, identity, fd, path, input, sources->setup->host,
+			   sources->first_scan && state == SOURCE_LIVE, &source);
+
+	if (r == 0) {
+		source->state = state;
+		r = enlist(sources, source);
+	}
+	if (r < 0) {
 		err_set(&err, r, "%s: %s", path, strerror(-r));
 		say_problem(sources, path, &err);
-		if (source && sources->list.len && *vec_last(&sources->list) == source)
-			sources->list.len--;
-		if (source && at_path(sources, span_cstr(path)) == source)
-			map_remove(&sources->by_path, span_cstr(path));
 		source_free(source);
 		return;
 	}
@@ -229,13 +244,75 @@ static void add(struct sources *sources, const struct identity *identity, int fd
 	sources_activate(sources, source, clock_mono_ns());
 }
 
+/* An open file that may be an earlier one of `path`: read it to its end if nobody did. */
+static void add_earlier(struct sources *sources, const struct identity *identity, int fd,
+			const char *path, const struct input *input, int64_t youngest_ns)
+{
+	struct checkpoint_row row;
+	struct stat st;
+	int known = checkpoint_get(sources->checkpoint, &identity->key, &row);
+	bool wanted = fstat(fd, &st) == 0 && !is_full(sources) &&
+		      (known == 1 ? row.mark.offset < (uint64_t)st.st_size
+				  : known == 0 && identity->birth_ns > youngest_ns);
+
+	if (wanted && !of_key(sources, &identity->key))
+		add(sources, identity, fd, path, input, SOURCE_ROTATED);
+	else
+		close(fd);
+}
+
+struct earlier {
+	struct sources *sources;
+	const struct input *input;
+	const char *path;
+	int64_t youngest_ns;
+};
+
+static void look_earlier(void *ctx, const char *name)
+{
+	const struct earlier *e = ctx;
+	struct identity identity;
+	int fd = tail_open_file(name, false, NULL);
+
+	if (fd < 0)
+		return;
+	if (identity_read(fd, &e->sources->host, &identity) < 0)
+		close(fd);
+	else
+		add_earlier(e->sources, &identity, fd, e->path, e->input, e->youngest_ns);
+}
+
+/*
+ * The file of `path` is not the one it was: others may have had the name in between,
+ * while nobody looked.  They were renamed to names that begin with it
+ * and were born after the last one that is known.
+ */
+static void find_earlier(struct sources *sources, const struct input *input, const char *path,
+			 const struct identity *now, const struct source *before)
+{
+	struct earlier earlier = {sources, input, path, 0};
+	struct checkpoint_others others = {.any = false};
+	bool was_known = of_key(sources, &now->key);
+	struct checkpoint_row row;
+
+	if (checkpoint_others(sources->checkpoint, path, &now->key, &others) < 0)
+		return;
+	if (!was_known)
+		was_known = checkpoint_get(sources->checkpoint, &now->key, &row) == 1;
+	if (!before && (!others.any || (was_known && !others.unfinished)))
+		return;
+	earlier.youngest_ns = others.youngest_ns;
+	if (before && before->identity.birth_ns > earlier.youngest_ns)
+		earlier.youngest_ns = before->identity.birth_ns;
+	rotated_names(path, look_earlier, &earlier);
+}
+
 /* There is a file at `path` that is not the one known by that name. */
 static void attach(struct sources *sources, const struct input *input, const char *path,
 		   bool literal)
 {
 	struct source *known = at_path(sources, span_cstr(path));
 	struct identity identity;
-	struct source_id host;
 	struct err err;
 	int fd = tail_open_file(path, literal || input->follow_symlinks, &err);
 
@@ -243,8 +320,7 @@ static void attach(struct sources *sources, const struct input *input, const cha
 		say_problem(sources, path, &err);
 		return;
 	}
-	identity_host(&host);
-	int r = identity_read(fd, &host, &identity);
+	int r = identity_read(fd, &sources->host, &identity);
 
 	if (r < 0) {
 		close(fd);
@@ -260,15 +336,16 @@ static void attach(struct sources *sources, const struct input *input, const cha
 	}
 	if (known)
 		rotate(sources, known);
+	find_earlier(sources, input, path, &identity, known);
 	struct source *other = of_key(sources, &identity.key);
 
-	if (other || is_full(sources)) {
-		close(fd);
-		if (other)
-			renamed(sources, other, path);
+	if (!other && !is_full(sources)) {
+		add(sources, &identity, fd, path, input, SOURCE_LIVE);
 		return;
 	}
-	add(sources, &identity, fd, path, input);
+	close(fd);
+	if (other)
+		renamed(sources, other, path);
 }
 
 void sources_look(struct sources *sources, const struct input *input, const char *path,

@@ -21,6 +21,7 @@ struct sources {
 	struct checkpoint *checkpoint;
 	const struct setup *setup;
 	struct totals *totals;
+	struct source_id host;
 	VEC(struct source *) list;
 	VEC(struct source *) active;
 	VEC(struct source *) unsaved;
