@@ -105,8 +105,10 @@ static bool digits2(const char *p, unsigned *ret)
 {
 	unsigned tens = (unsigned)(p[0] - '0'), ones = (unsigned)(p[1] - '0');
 
+	if (tens > 9 || ones > 9)
+		return false;
 	*ret = tens * 10 + ones;
-	return tens <= 9 && ones <= 9;
+	return true;
 }
 
 /* Digits behind the point; more than nine are read and cut off.  Returns the end. */
