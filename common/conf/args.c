@@ -291,7 +291,10 @@ static void put_arg(const struct arg *arg, struct option_mem *mem, struct buf *o
 	if (row->def && row->type != SL_OPT_BOOL)
 		text = arena_printf(&mem->arena, "%.*s (default %s)", SPAN_FMT(text), row->def);
 	put_spelling(arg, out);
-	put_wrapped(text, out->len - start, out);
+	if (text.len)
+		put_wrapped(text, out->len - start, out);
+	else
+		buf_putc(out, '\n');
 }
 
 void args_help(const struct args *args, struct buf *out)
