@@ -135,6 +135,8 @@ static size_t file_index(const struct conf *conf, const char *file)
 }
 
 static int add_problem(struct conf *conf, const char *file, int line, int col, struct span extra,
+		       const char *fmt, va_list ap) __attribute__((__format__(__printf__, 6, 0)));
+static int add_problem(struct conf *conf, const char *file, int line, int col, struct span extra,
 		       const char *fmt, va_list ap)
 {
 	_cleanup_free_ char *text = NULL;

@@ -130,6 +130,8 @@ static _Thread_local struct talking {
 } * talking;
 
 static void host_log(int priority, const char *fmt, ...)
+	__attribute__((__format__(__printf__, 2, 3)));
+static void host_log(int priority, const char *fmt, ...)
 {
 	char text[256];
 	va_list ap;

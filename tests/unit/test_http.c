@@ -248,7 +248,7 @@ static int setup(void **state)
 	struct err err;
 
 	(void)state;
-	strcpy(world.dir, "/tmp/test_http.XXXXXX");
+	snprintf(world.dir, sizeof(world.dir), "/tmp/test_http.XXXXXX");
 	if (!mkdtemp(world.dir))
 		return -1;
 	snprintf(world.path, sizeof(world.path), "%s/http.sock", world.dir);
