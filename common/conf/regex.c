@@ -75,7 +75,7 @@ static pcre2_jit_stack *stack_of_thread(void *unused)
 static uint32_t compile_options(unsigned flags)
 {
 	return PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C |
-	       (flags & REGEX_ICASE ? PCRE2_CASELESS : 0) |
+	       PCRE2_DOLLAR_ENDONLY | (flags & REGEX_ICASE ? PCRE2_CASELESS : 0) |
 	       (flags & REGEX_ANCHORED ? PCRE2_ANCHORED : 0) |
 	       (flags & REGEX_DOTALL ? PCRE2_DOTALL : 0);
 }

@@ -4,8 +4,9 @@
  * UTF mode that also accepts invalid UTF-8 in the subject, JIT where the
  * system allows it (the interpreter elsewhere), a match limit so that no
  * pattern runs away (acceptance F26), no memory allocated per match: each
- * thread keeps one set of offsets.  A compiled regex is immutable and may be
- * used by many threads.
+ * thread keeps one set of offsets.  As in Go, whose syntax LogsQL has, `$` is
+ * the very end of the text, not the place before a last newline.  A compiled
+ * regex is immutable and may be used by many threads.
  *
  *	struct regex *re;
  *	r = regex_new(SPAN("time(out|d out)"), REGEX_ICASE, &re, &err);

@@ -247,7 +247,7 @@ static bool match_stream(const struct filter *leaf, struct span text)
 
 static bool match_value_type(const struct filter *leaf, struct span text)
 {
-	return text.len && span_eq(leaf->text, value_type_of(&text, 1));
+	return text.len && span_eq(leaf->text, value_type_alone(text));
 }
 
 static bool match_all(const struct filter *leaf, struct span text)

@@ -21,11 +21,11 @@
 
 /* How a leaf is to be evaluated. */
 enum filter_class {
-	FILTER_ON_TEXT,    /* filter_match_text() on the value of `field` */
-	FILTER_ON_TIME,    /* filter_match_time() on _time */
-	FILTER_ON_STREAM,  /* filter_match_text() on the text of _stream: {a="b",c="d"} */
-	FILTER_ON_PAIR,    /* filter_match_pair() on `field` and `text` */
-	FILTER_ON_TYPE,    /* VALUE_TYPE: value_type_of() the column, or of the value alone */
+	FILTER_ON_TEXT,   /* filter_match_text() on the value of `field` */
+	FILTER_ON_TIME,   /* filter_match_time() on _time */
+	FILTER_ON_STREAM, /* filter_match_text() on the text of _stream: {a="b",c="d"} */
+	FILTER_ON_PAIR,   /* filter_match_pair() on `field` and `text` */
+	FILTER_ON_TYPE, /* VALUE_TYPE: by value_type_of() the column; rows alone: filter_match_text() */
 	FILTER_ON_NOTHING, /* ALL, NONE: filter->kind == FILTER_ALL is the answer */
 };
 enum filter_class filter_class(const struct filter *leaf);
@@ -90,5 +90,7 @@ bool filter_match_record(const struct filter *filter, const struct record *recor
  * uint16 uint32 uint64 int64 float64 ipv4 iso8601 string; empty for no rows.
  */
 struct span value_type_of(const struct span *values, size_t n);
+/* The same for a value without its column: never const or dict. */
+struct span value_type_alone(struct span value);
 
 #endif

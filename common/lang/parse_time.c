@@ -179,7 +179,7 @@ static bool at_moment(const struct lex *lex)
 {
 	struct span text = lex->text;
 
-	if (lex_is(lex, "now"))
+	if (span_starts(text, SPAN("now")))
 		return true;
 	return text.len >= 4 && is_all_digits(span_take(text, 4)) &&
 	       (text.len == 4 || strchr("-+Zz", text.ptr[4]));
@@ -390,7 +390,7 @@ static int parse_weekday(struct lex *lex, struct moment *ret)
 	if (day < 0) {
 		lex_error_at(lex, pos, "expected a day like Mon or Monday, found `%.*s`",
 			     SPAN_FMT(ret->text));
-		return lex_suggest(lex, ret->text, weekdays_long);
+		return lex_suggest(lex, ret->text, ret->text.len < 5 ? weekdays : weekdays_long);
 	}
 	ret->first = day;
 	return 0;

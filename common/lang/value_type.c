@@ -96,16 +96,11 @@ static bool all(const struct span *values, size_t n, bool (*is)(struct span))
 	return true;
 }
 
-struct span value_type_of(const struct span *values, size_t n)
+/* The narrowest type that holds all of them. */
+static struct span narrowest(const struct span *values, size_t n)
 {
 	uint64_t max;
 
-	if (n == 0)
-		return (struct span){0};
-	if (is_const(values, n))
-		return values[0].len ? SPAN("const") : (struct span){0};
-	if (is_dict(values, n))
-		return SPAN("dict");
 	if (all_unsigned(values, n, &max))
 		return max <= UINT8_MAX    ? SPAN("uint8")
 		       : max <= UINT16_MAX ? SPAN("uint16")
@@ -118,4 +113,18 @@ struct span value_type_of(const struct span *values, size_t n)
 	if (all(values, n, is_ipv4))
 		return SPAN("ipv4");
 	return all(values, n, is_iso8601) ? SPAN("iso8601") : SPAN("string");
+}
+
+struct span value_type_of(const struct span *values, size_t n)
+{
+	if (n == 0)
+		return (struct span){0};
+	if (is_const(values, n))
+		return values[0].len ? SPAN("const") : (struct span){0};
+	return is_dict(values, n) ? SPAN("dict") : narrowest(values, n);
+}
+
+struct span value_type_alone(struct span value)
+{
+	return value.len ? narrowest(&value, 1) : (struct span){0};
 }
