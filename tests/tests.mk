@@ -27,6 +27,14 @@ check-e2e: all tools
 	$(Q)TIMEOUT=400 $(RUN)/e2e $(sort $(wildcard tests/e2e/test_*.sh))
 check-gates: all
 	$(Q)$(RUN)/gates $(filter-out tests/gates/lib.sh,$(sort $(wildcard tests/gates/*.sh)))
+# The seeds of tests/fuzz/corpus, and FUZZ_RUNS mutations of them; without libFuzzer.
+FUZZ_RUNS ?= 5000
+fuzz-replay: fuzzers
+	$(Q)FUZZ_RUNS=$(FUZZ_RUNS) JOBS=2 $(RUN)/fuzz $(fuzzers)
+$(O)/fuzz/%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(all_libs)
+	$(link)
+fuzzers: $(fuzzers)
+.PHONY: fuzz-replay
 plugins-for-tests: $(plugins) $(abi_fixtures)
 .PHONY: check-unit check-cases check-e2e check-gates plugins-for-tests
 
