@@ -199,8 +199,8 @@ static int stream_of(struct ingest *in, const struct record *rec, struct store_s
 	if (!host.len && of_block)
 		host = in->block.header.host;
 	if (in->cache.stream && key->len == service.len + 1 + host.len &&
-	    memcmp(key->ptr, service.ptr, service.len) == 0 && !key->ptr[service.len] &&
-	    memcmp(key->ptr + service.len + 1, host.ptr, host.len) == 0) {
+	    span_eq(span_take(buf_span(key), service.len), service) &&
+	    span_eq(span_skip(buf_span(key), service.len + 1), host) && !key->ptr[service.len]) {
 		*ret = in->cache.stream;
 		return 0;
 	}

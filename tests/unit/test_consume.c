@@ -1,0 +1,474 @@
+/*
+ * test_consume.c - the consume loop on a real directory bus, over a store of
+ * ours that fails when it is told to.
+ */
+#include "aggregator/consume.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include <dirent.h>
+#include <errno.h>
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define ROWS_MAX 4096
+#define RECORD   10 /* bytes of the source that a record is of */
+
+/* The store: messages of rows; what is committed survives fake_crash(). */
+struct store {
+	char messages[ROWS_MAX][96];
+	size_t rows, committed;
+	size_t memory; /* rows that may wait for a commit */
+	int fail_commits, fail_with;
+	struct store_partition partitions[8];
+	struct store_source sources[8];
+	struct store_gap gaps[8][16];
+	struct store_progress progress;
+};
+
+static struct store fake;
+
+int store_stream_get(struct store *store, const struct span *labels, size_t nspans,
+		     struct store_stream **ret)
+{
+	(void)labels, (void)nspans;
+	*ret = (struct store_stream *)store;
+	return 0;
+}
+
+int store_append(struct store *store, struct store_stream *stream, const struct record *rec)
+{
+	assert_ptr_equal(stream, store);
+	if (store->rows - store->committed >= store->memory)
+		return -ENOBUFS;
+	assert_true(store->rows < ROWS_MAX);
+	snprintf(store->messages[store->rows++], sizeof(store->messages[0]), "%.*s",
+		 SPAN_FMT(record_text(rec, SPAN("message"))));
+	return 0;
+}
+
+bool store_commit_due(const struct store *store)
+{
+	return store->rows - store->committed >= store->memory;
+}
+
+const struct store_progress *store_progress(const struct store *store)
+{
+	return &store->progress;
+}
+
+static void put_source(struct store *store, const struct store_source *source)
+{
+	struct store_progress *p = &store->progress;
+	size_t i = 0;
+
+	while (i < p->nsources && (memcmp(&p->sources[i].source, &source->source, 16) != 0 ||
+				   p->sources[i].generation != source->generation))
+		i++;
+	p->nsources += i == p->nsources;
+	p->sources[i] = *source;
+	p->sources[i].gaps = store->gaps[i];
+	if (source->ngaps)
+		memcpy(store->gaps[i], source->gaps, source->ngaps * sizeof(*source->gaps));
+}
+
+int store_commit(struct store *store, const struct store_progress *changed, struct err *reterr)
+{
+	struct store_progress *p = &store->progress;
+
+	if (store->fail_commits > 0) {
+		store->fail_commits--;
+		return err_set(reterr, store->fail_with, "made up");
+	}
+	store->committed = store->rows;
+	p->partitions = store->partitions;
+	p->sources = store->sources;
+	for (size_t i = 0; i < changed->npartitions; i++) {
+		size_t k = 0;
+
+		while (k < p->npartitions &&
+		       p->partitions[k].partition != changed->partitions[i].partition)
+			k++;
+		p->npartitions += k == p->npartitions;
+		p->partitions[k] = changed->partitions[i];
+	}
+	for (size_t i = 0; i < changed->nsources; i++)
+		put_source(store, &changed->sources[i]);
+	return 0;
+}
+
+static void fake_crash(void)
+{
+	fake.rows = fake.committed;
+}
+
+/* The bus, and what writes to it. */
+struct world {
+	char dir[64], uri[96];
+	struct producer *producer;
+	struct block_writer *writer;
+	struct consume_conf conf;
+	struct consume *consume;
+	bool stop;
+};
+
+static void on_report(void *ctx, void *cookie, int status, int64_t offset)
+{
+	(void)ctx, (void)cookie, (void)offset;
+	assert_int_equal(status, 0);
+}
+
+static bool on_wait(void *ctx)
+{
+	return ((struct world *)ctx)->stop;
+}
+
+static int setup(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	log_init("test", LOG_LEVEL_ERROR - 1);
+	memset(&fake, 0, sizeof(fake));
+	fake.memory = ROWS_MAX;
+	snprintf(w->dir, sizeof(w->dir), "/tmp/test_consume.XXXXXX");
+	assert_non_null(mkdtemp(w->dir));
+	snprintf(w->uri, sizeof(w->uri), "dir://%s/bus", w->dir);
+	assert_int_equal(producer_open(span_cstr(w->uri), &(struct bus_conf){.partitions = 1},
+				       on_report, NULL, &w->producer, NULL),
+			 0);
+	assert_int_equal(block_writer_new(1, &w->writer), 0);
+	w->conf = (struct consume_conf){.uri = span_cstr(w->uri),
+					.store_path = w->dir,
+					.commit_age_ns = 3600 * NS_PER_SEC,
+					.quarantine_bytes = 1 << 20,
+					.sources_max = 100,
+					.on_wait = on_wait,
+					.ctx = w};
+	*state = w;
+	return 0;
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st, (void)type, (void)ftw;
+	return remove(path);
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+	consume_close(w->consume);
+	producer_close(w->producer);
+	block_writer_free(w->writer);
+	nftw(w->dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+	free(w);
+	return 0;
+}
+
+static void start(struct world *w)
+{
+	assert_int_equal(consume_open(&w->conf, &fake, NULL, &w->consume, NULL), 0);
+}
+
+static void restart(struct world *w)
+{
+	consume_close(w->consume);
+	w->consume = NULL;
+	start(w);
+}
+
+static void send_bytes(struct world *w, struct span message)
+{
+	assert_int_equal(producer_send(w->producer, 0, message, NULL), 0);
+	assert_int_equal(producer_flush(w->producer, 10000), 0);
+}
+
+/* Records first … last-1 of the source, record k being "record k" in [10k, 10k+10). */
+static void send_records(struct world *w, unsigned first, unsigned last)
+{
+	struct block_header header = {.source.bytes = {7},
+				      .prev_end = first * RECORD,
+				      .base = first * RECORD,
+				      .end = last * RECORD,
+				      .service = SPAN("shop"),
+				      .host = SPAN("h1"),
+				      .file = SPAN("/var/log/shop.log")};
+	struct buf out = BUF_INIT(1 << 20);
+
+	for (unsigned k = first; k < last; k++) {
+		buf_printf(block_writer_text(w->writer),
+			   "{\"timestamp\":\"2026-03-01T12:00:00.000000000Z\",\"message\":"
+			   "\"record %u\"}\n",
+			   k);
+		assert_int_equal(block_writer_record(w->writer, k * RECORD, (k + 1) * RECORD, 1),
+				 0);
+	}
+	assert_int_equal(block_writer_finish(w->writer, &header, &out), 0);
+	send_bytes(w, buf_span(&out));
+	buf_release(&out);
+}
+
+/* Until nothing is left; then commit. */
+static void drain(struct world *w)
+{
+	struct err err = {0};
+	int r;
+
+	while ((r = consume_step(w->consume, 20, &err)) > 0 || !consume_caught_up(w->consume))
+		assert_true(r >= 0);
+	assert_int_equal(consume_finish(w->consume, &err), 0);
+}
+
+/* Each of the records once and in order. */
+static void expect_records(unsigned n)
+{
+	char expected[32];
+
+	assert_int_equal(fake.rows, n);
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(expected, sizeof(expected), "record %u", i);
+		assert_string_equal(fake.messages[i], expected);
+	}
+}
+
+static void test_blocks_in_order(void **state)
+{
+	struct world *w = *state;
+
+	send_records(w, 0, 10);
+	send_records(w, 10, 15);
+	start(w);
+	drain(w);
+	expect_records(15);
+	assert_int_equal(fake.progress.partitions[0].next_offset, 2);
+	assert_int_equal(fake.progress.sources[0].watermark, 150);
+}
+
+static void test_resend_is_dropped(void **state)
+{
+	struct world *w = *state;
+
+	send_records(w, 0, 10);
+	send_records(w, 5, 12); /* the shipper was killed before its checkpoint */
+	send_records(w, 0, 12);
+	start(w);
+	drain(w);
+	expect_records(12);
+	assert_int_equal(consume_counts(w->consume)->ingest.duplicates.n, 17);
+}
+
+static void test_crash_before_commit(void **state)
+{
+	struct world *w = *state;
+	struct err err;
+
+	send_records(w, 0, 10);
+	start(w);
+	drain(w);
+	send_records(w, 10, 20);
+	while (fake.rows < 20)
+		assert_true(consume_step(w->consume, 20, &err) >= 0);
+	fake_crash();
+	restart(w);
+	drain(w);
+	expect_records(20);
+}
+
+/* The store is full in the middle of a block: commit, go on; a crash there loses nothing. */
+static void test_full_in_the_middle(void **state)
+{
+	struct world *w = *state;
+
+	fake.memory = 7;
+	send_records(w, 0, 30);
+	start(w);
+	drain(w);
+	expect_records(30);
+
+	send_records(w, 30, 60);
+	fake.fail_with = -ENOSPC;
+	fake.fail_commits = 1000;
+	w->stop = true; /* somebody stops us while the disk is full */
+	struct err err;
+	int r;
+
+	while ((r = consume_step(w->consume, 20, &err)) >= 0)
+		;
+	assert_int_equal(r, -ECANCELED);
+	fake_crash();
+	fake.fail_commits = 0;
+	w->stop = false;
+	restart(w);
+	drain(w);
+	expect_records(60);
+}
+
+static void test_disk_full_then_works(void **state)
+{
+	struct world *w = *state;
+
+	fake.memory = 5;
+	fake.fail_commits = 1;
+	fake.fail_with = -ENOSPC;
+	send_records(w, 0, 12);
+	start(w);
+	drain(w);
+	expect_records(12);
+	assert_int_equal(consume_counts(w->consume)->commit_failures.n, 1);
+}
+
+static void test_taken_over_ends(void **state)
+{
+	struct world *w = *state;
+	struct err err;
+	int r;
+
+	fake.memory = 5;
+	fake.fail_commits = 1000;
+	fake.fail_with = -ESTALE;
+	send_records(w, 0, 12);
+	start(w);
+	while ((r = consume_step(w->consume, 20, &err)) >= 0)
+		;
+	assert_int_equal(r, -ESTALE);
+}
+
+static unsigned files_in(const char *dir)
+{
+	char path[96];
+	unsigned n = 0;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "%s/quarantine", dir);
+	d = opendir(path);
+	for (const struct dirent *e; d && (e = readdir(d));)
+		n += e->d_name[0] != '.';
+	if (d)
+		closedir(d);
+	return n;
+}
+
+static void test_poison(void **state)
+{
+	struct world *w = *state;
+	static const char bad[] = "\x5b\x2a\x4d\x18\x04\x00\x00\x00SLB1 and then nothing good";
+
+	send_records(w, 0, 3);
+	send_bytes(w, span_of(bad, sizeof(bad) - 1));
+	send_records(w, 3, 5);
+	start(w);
+	drain(w);
+	assert_int_equal(fake.rows, 6);
+	assert_string_equal(fake.messages[3], "a message of the bus can't be decoded");
+	assert_string_equal(fake.messages[5], "record 4");
+	assert_int_equal(files_in(w->dir), 2);
+	assert_int_equal(fake.progress.partitions[0].next_offset, 3);
+}
+
+static void test_json_messages(void **state)
+{
+	struct world *w = *state;
+
+	send_bytes(w, SPAN("{\"time\":\"2026-03-01T12:00:00Z\",\"msg\":\"one\"}"));
+	send_bytes(w, SPAN("{\"message\":\"two\"}\n"));
+	send_bytes(w, SPAN("just text"));
+	send_bytes(w, SPAN("{\"broken\":"));
+	send_bytes(w, SPAN("\n"));
+	start(w);
+	drain(w);
+	assert_int_equal(fake.rows, 4);
+	assert_string_equal(fake.messages[0], "one");
+	assert_string_equal(fake.messages[1], "two");
+	assert_string_equal(fake.messages[2], "just text");
+	assert_string_equal(fake.messages[3], "{\"broken\":");
+}
+
+static void test_gap_becomes_a_row(void **state)
+{
+	struct world *w = *state;
+
+	send_records(w, 0, 2);
+	send_records(w, 4, 5);
+	start(w);
+	drain(w);
+	assert_int_equal(fake.rows, 4);
+	assert_string_equal(fake.messages[2], "bytes of a log file did not arrive");
+	assert_int_equal(fake.progress.sources[0].ngaps, 1);
+	assert_int_equal(fake.progress.sources[0].gaps[0].start, 20);
+	assert_int_equal(fake.progress.sources[0].gaps[0].end, 40);
+
+	restart(w);
+	send_records(w, 2, 4); /* late, and after a restart */
+	drain(w);
+	assert_int_equal(fake.rows, 6);
+	assert_string_equal(fake.messages[5], "record 3");
+	assert_int_equal(fake.progress.sources[0].ngaps, 0);
+}
+
+/* The index is ahead of the bus: somebody made the topic anew. */
+static void test_offset_above_the_end(void **state)
+{
+	struct world *w = *state;
+	struct consume_partition part;
+
+	send_records(w, 0, 2);
+	fake.partitions[0] = (struct store_partition){.partition = 0, .next_offset = 99};
+	fake.progress = (struct store_progress){.partitions = fake.partitions, .npartitions = 1};
+	start(w);
+	drain(w);
+	assert_int_equal(fake.rows, 0);
+	assert_int_equal(consume_counts(w->consume)->stopped.n, 1);
+	assert_int_equal(consume_partitions(w->consume, &part, 1), 1);
+	assert_true(part.stopped);
+}
+
+/* A line that was shipped by a timeout, and again as a whole after a crash. */
+static void test_continuation(void **state)
+{
+	struct world *w = *state;
+	struct block_header header = {.source.bytes = {9}, .end = 5};
+	struct buf out = BUF_INIT(1 << 20);
+
+	buf_puts(block_writer_text(w->writer), SPAN("{\"message\":\"hello\"}\n"));
+	assert_int_equal(block_writer_record(w->writer, 0, 5, 1), 0);
+	assert_int_equal(block_writer_finish(w->writer, &header, &out), 0);
+	send_bytes(w, buf_span(&out));
+	buf_reset(&out);
+	buf_puts(block_writer_text(w->writer), SPAN("{\"message\":\"hello world\"}\n"));
+	assert_int_equal(block_writer_record(w->writer, 0, 12, 1), 0);
+	header.end = 12;
+	assert_int_equal(block_writer_finish(w->writer, &header, &out), 0);
+	send_bytes(w, buf_span(&out));
+	buf_release(&out);
+	start(w);
+	drain(w);
+	assert_int_equal(fake.rows, 2);
+	assert_string_equal(fake.messages[0], "hello");
+	assert_string_equal(fake.messages[1], " world");
+	assert_int_equal(consume_counts(w->consume)->ingest.continuations.n, 1);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_blocks_in_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_resend_is_dropped, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_crash_before_commit, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_full_in_the_middle, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_disk_full_then_works, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_taken_over_ends, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_poison, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_json_messages, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_gap_becomes_a_row, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_offset_above_the_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_continuation, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
