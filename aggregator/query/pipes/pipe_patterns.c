@@ -13,11 +13,11 @@
  * Hits are kept in 16 slots of equal length, which doubles as the time grows,
  * so a pattern costs the same whatever the query's time range is.
  */
+#include "aggregator/query/group.h"
 #include "aggregator/query/pipes/pipes.h"
 #include "aggregator/query/text/collapse.h"
 #include "aggregator/query/text/number_text.h"
 #include "common/base/clock.h"
-#include "common/base/map.h"
 #include "common/lang/number.h"
 #include "common/lang/words.h"
 #include <errno.h>
@@ -35,20 +35,20 @@ struct pipe_patterns {
 	uint64_t limit;
 };
 
+/* The state of one group of {by, pattern}. */
 struct pattern {
-	struct span key;     /* texts of `by` and the pattern, each with its length in front */
-	struct span *values; /* of `by` */
-	struct span text, example;
+	struct span example;
 	uint64_t count;
-	int64_t first, last; /* first > last: no row had a time */
-	int64_t slot_ns;     /* length of a slot; slots[0] begins at a multiple of it */
+	bool timed; /* some row had a time; then: */
+	int64_t first, last;
+	int64_t slot_ns; /* length of a slot; slots[0] begins at a multiple of it */
 	int64_t slot_from;
 	uint64_t slots[SLOTS];
 };
 
+/* What one worker has. */
 struct patterns {
-	struct stage_arena arena;
-	struct map map; /* key → struct pattern */
+	struct group_table groups;
 	bool started;
 };
 
@@ -100,7 +100,15 @@ static void patterns_needs(const struct pipe *pipe, struct field_set *set)
 
 static int patterns_open(struct stage *stage)
 {
-	return stage_new_states(stage, sizeof(struct patterns));
+	int r = stage_new_states(stage, sizeof(struct patterns));
+
+	for (unsigned w = 0; r >= 0 && w < stage_workers(stage); w++) {
+		struct patterns *patterns = stage_state(stage, w);
+
+		group_table_init(&patterns->groups, sizeof(struct pattern));
+		patterns->started = true;
+	}
+	return r;
 }
 
 /* The multiple of `step` at or below `ns`. */
@@ -137,7 +145,8 @@ static void pattern_widen(struct pattern *p, int64_t ns)
 
 static void pattern_hit(struct pattern *p, int64_t ns, uint64_t hits)
 {
-	if (p->first > p->last) {
+	if (!p->timed) {
+		p->timed = true;
 		p->first = p->last = ns;
 		p->slot_ns = NS_PER_SEC;
 		p->slot_from = floor_to(ns, NS_PER_SEC);
@@ -150,146 +159,101 @@ static void pattern_hit(struct pattern *p, int64_t ns, uint64_t hits)
 	p->slots[at < 0 ? 0 : at < SLOTS ? at : SLOTS - 1] += hits;
 }
 
-/* The pattern of a row whose key is in `key`; NULL = out of memory. */
-static struct pattern *pattern_get(struct patterns *patterns, struct span key, bool *ret_added)
+/* The pattern of each row's message, in the rows' arena. */
+static struct span *pattern_texts(struct rows *rows, const struct span *messages)
 {
-	struct arena *arena = &patterns->arena.arena;
-	union map_value *slot = map_put(&patterns->map, key, ret_added);
+	struct span *texts = ARENA_ARRAY(rows->arena, struct span, (size_t)rows->n + 1);
+	struct buf text = BUF_INIT(PATTERN_TEXT_MAX);
 
-	if (!slot || !*ret_added)
-		return slot ? slot->ptr : NULL;
-	struct pattern *p = ARENA_NEW(arena, struct pattern);
-	struct span copy = arena_dup(arena, key);
+	for (uint32_t i = 0; texts && i < rows->n; i++) {
+		if (i && span_eq(messages[i], messages[i - 1])) {
+			texts[i] = texts[i - 1];
+			continue;
+		}
+		buf_reset(&text);
+		text_collapse_nums(messages[i], &text);
+		if (!text.failed)
+			text_prettify_nums(&text, 0);
+		texts[i] = arena_dup(rows->arena, buf_span(&text));
+	}
+	buf_release(&text);
+	return rows->arena->overflowed ? NULL : texts;
+}
 
-	if (!p || !copy.ptr) {
-		map_remove(&patterns->map, key);
+/* The columns that make a group: those of `by`, then the pattern. */
+static struct column *group_columns(const struct pipe_patterns *pipe, struct rows *rows,
+				    const struct span *messages)
+{
+	struct column *columns = ARENA_ARRAY(rows->arena, struct column, pipe->by.len + 1);
+	struct span *texts = pattern_texts(rows, messages);
+
+	if (!columns || !texts)
 		return NULL;
-	}
-	slot->ptr = p;
-	map_rekey(&patterns->map, key, copy);
-	p->key = copy;
-	p->first = 1;
-	return p;
-}
-
-static int pattern_fill(struct arena *arena, struct pattern *p, const struct span *values, size_t n,
-			struct span text, struct span example)
-{
-	p->values = ARENA_ARRAY(arena, struct span, n + 1);
-	for (size_t i = 0; p->values && i < n; i++)
-		p->values[i] = arena_dup(arena, values[i]);
-	p->text = arena_dup(arena, text);
-	p->example = arena_dup(arena, example);
-	return arena->overflowed ? -ENOMEM : 0;
-}
-
-static void key_put(struct buf *key, struct span text)
-{
-	buf_put(key, &text.len, sizeof text.len);
-	buf_puts(key, text);
-}
-
-/* One push: the columns it reads, and buffers. */
-struct patterns_input {
-	const struct span *messages, *times;
-	const struct span **by;
-	struct span *values;
-	struct buf text, key;
-};
-
-static int take_row(const struct pipe_patterns *pipe, struct patterns *patterns,
-		    struct patterns_input *in, uint32_t row)
-{
-	bool added;
-	int64_t ns;
-
-	buf_reset(&in->text);
-	buf_reset(&in->key);
-	text_collapse_nums(in->messages[row], &in->text);
-	text_prettify_nums(&in->text, 0);
-	for (size_t i = 0; i < pipe->by.len; i++) {
-		in->values[i] = in->by[i][row];
-		key_put(&in->key, in->values[i]);
-	}
-	key_put(&in->key, buf_span(&in->text));
-	if (in->text.failed || in->key.failed)
-		return in->text.failed ? in->text.failed : in->key.failed;
-	struct pattern *p = pattern_get(patterns, buf_span(&in->key), &added);
-	int r = p ? 0 : -ENOMEM;
-
-	if (r >= 0 && added)
-		r = pattern_fill(&patterns->arena.arena, p, in->values, pipe->by.len,
-				 buf_span(&in->text), in->messages[row]);
-	if (r < 0)
-		return r;
-	p->count++;
-	if (lang_time(in->times[row], &ns))
-		pattern_hit(p, ns, 1);
-	return 0;
+	for (size_t i = 0; i < pipe->by.len; i++)
+		columns[i] = *rows_column(rows, pipe->by.ptr[i]);
+	columns[pipe->by.len] = (struct column){
+		.kind = COLUMN_TEXT, .nrows = rows->n, .name = SPAN("pattern"), .texts = texts};
+	return columns;
 }
 
 static int patterns_push(struct stage *stage, unsigned worker, struct rows *rows)
 {
 	const struct pipe_patterns *pipe = stage_pipe(stage);
 	struct patterns *patterns = stage_state(stage, worker);
-	struct patterns_input in = {
-		.messages = rows_texts(rows, pipe->at),
-		.times = rows_texts(rows, SPAN("_time")),
-		.by = ARENA_ARRAY(rows->arena, const struct span *, pipe->by.len + 1),
-		.values = ARENA_ARRAY(rows->arena, struct span, pipe->by.len + 1),
-		.text = BUF_INIT(PATTERN_TEXT_MAX * 4),
-		.key = BUF_INIT(PATTERN_TEXT_MAX * 8),
-	};
-	int r = in.by && in.values ? 0 : -ENOMEM;
+	const struct span *messages = rows_texts(rows, pipe->at);
+	const struct span *times = rows_texts(rows, SPAN("_time"));
+	struct column *columns = group_columns(pipe, rows, messages);
+	char **states;
+	int64_t ns;
 
-	if (!patterns->started) {
-		stage_arena_init(&patterns->arena);
-		patterns->started = true;
+	if (!columns)
+		return -ENOMEM;
+	int r = group_find(&patterns->groups, stage, columns, pipe->by.len + 1, rows->n,
+			   rows->arena, &states);
+
+	for (uint32_t i = 0; r >= 0 && i < rows->n; i++) {
+		struct pattern *p = (struct pattern *)states[i];
+
+		if (p->count++ == 0)
+			p->example = arena_dup(&patterns->groups.arena.arena, messages[i]);
+		if (lang_time(times[i], &ns))
+			pattern_hit(p, ns, 1);
 	}
-	for (size_t i = 0; r >= 0 && i < pipe->by.len; i++)
-		in.by[i] = rows_texts(rows, pipe->by.ptr[i]);
-	for (uint32_t i = 0; r >= 0 && i < rows->n; i++)
-		if (in.messages[i].len)
-			r = take_row(pipe, patterns, &in, i);
-	buf_release(&in.text);
-	buf_release(&in.key);
-	return r < 0 ? r : stage_arena_charge(stage, &patterns->arena);
+	if (r >= 0)
+		r = stage_arena_charge(stage, &patterns->groups.arena);
+	return r;
 }
 
-/* Add the patterns of another worker to those of the first. */
-static int patterns_merge(const struct pipe_patterns *pipe, struct patterns *to,
-			  const struct patterns *from)
+static int pattern_merge(void *ctx, char *to, char *from)
 {
-	union map_value *value;
-	struct span key;
-	size_t at = 0;
-	bool added;
+	struct pattern *a = (struct pattern *)to;
+	const struct pattern *b = (const struct pattern *)from;
 
-	while (map_next(&from->map, &at, &key, &value)) {
-		const struct pattern *p = value->ptr;
-		struct pattern *q = pattern_get(to, key, &added);
-
-		if (!q || (added && pattern_fill(&to->arena.arena, q, p->values, pipe->by.len,
-						 p->text, p->example) < 0))
-			return -ENOMEM;
-		q->count += p->count;
-		for (int i = 0; i < SLOTS && p->first <= p->last; i++)
-			if (p->slots[i])
-				pattern_hit(q, p->slot_from + i * p->slot_ns, p->slots[i]);
-		if (p->first <= p->last) {
-			q->first = p->first < q->first ? p->first : q->first;
-			q->last = p->last > q->last ? p->last : q->last;
-		}
-	}
+	(void)ctx;
+	a->count += b->count;
+	if (!b->timed)
+		return 0;
+	pattern_hit(a, b->first, 0);
+	pattern_hit(a, b->last, 0);
+	for (int i = 0; i < SLOTS; i++)
+		if (b->slots[i])
+			pattern_hit(a, b->slot_from + i * b->slot_ns, b->slots[i]);
+	a->first = b->first < a->first ? b->first : a->first;
 	return 0;
 }
 
-static int pattern_cmp(const void *a, const void *b)
-{
-	const struct pattern *x = *(struct pattern *const *)a, *y = *(struct pattern *const *)b;
+/* A group with its key, for sorting. */
+struct ranked {
+	const struct pattern *pattern;
+	struct span key;
+};
 
-	if (x->count != y->count)
-		return x->count < y->count ? 1 : -1;
+static int ranked_cmp(const void *a, const void *b)
+{
+	const struct ranked *x = a, *y = b;
+
+	if (x->pattern->count != y->pattern->count)
+		return x->pattern->count < y->pattern->count ? 1 : -1;
 	return span_cmp(x->key, y->key);
 }
 
@@ -317,11 +281,11 @@ static struct span trend(const struct pattern *p, int64_t from, int64_t to, stru
 	return copy;
 }
 
-static struct span time_span(const struct pattern *p, int64_t ns, struct arena *arena)
+static struct span time_span(bool timed, int64_t ns, struct arena *arena)
 {
 	struct buf text = BUF_INIT(64);
 
-	if (p->first <= p->last)
+	if (timed)
 		number_put_time(&text, ns);
 	struct span copy = arena_dup(arena, buf_span(&text));
 
@@ -329,74 +293,84 @@ static struct span time_span(const struct pattern *p, int64_t ns, struct arena *
 	return copy;
 }
 
-static int emit(struct stage *stage, struct pattern **sorted, size_t n, int64_t from, int64_t to)
+/* Names of the results, behind those of `by`. */
+static const struct span result_names[] = {{"pattern", 7}, {"count", 5}, {"first", 5},
+					   {"last", 4},    {"trend", 5}, {"example", 7}};
+#define RESULTS (sizeof result_names / sizeof *result_names)
+
+/* The texts of row i, `by` first. */
+static void put_row(const struct ranked *ranked, size_t nby, int64_t from, int64_t to,
+		    struct arena *arena, struct span **columns, size_t i)
+{
+	const struct pattern *p = ranked->pattern;
+	struct span *key = ARENA_ARRAY(arena, struct span, nby + 1);
+
+	if (!key)
+		return;
+	group_key_texts(ranked->key, nby + 1, key);
+	for (size_t k = 0; k <= nby; k++)
+		columns[k][i] = key[k];
+	columns += nby + 1;
+	columns[0][i] = arena_printf(arena, "%llu", (unsigned long long)p->count);
+	columns[1][i] = time_span(p->timed, p->first, arena);
+	columns[2][i] = time_span(p->timed, p->last, arena);
+	columns[3][i] = p->timed ? trend(p, from, to, arena) : SPAN("");
+	columns[4][i] = p->example;
+}
+
+static int emit(struct stage *stage, const struct ranked *ranked, size_t n, int64_t from,
+		int64_t to)
 {
 	const struct pipe_patterns *pipe = stage_pipe(stage);
 	struct arena *arena = stage_rows_arena(stage, 0);
-	static const struct span names[] = {{"pattern", 7}, {"count", 5}, {"first", 5},
-					    {"last", 4},    {"trend", 5}, {"example", 7}};
-	struct span *columns[6];
+	size_t ncolumns = pipe->by.len + RESULTS;
+	struct span **columns = ARENA_ARRAY(arena, struct span *, ncolumns);
 	struct rows rows;
 	int r = 0;
 
-	rows_init(&rows, arena, (uint32_t)n);
-	for (size_t f = 0; f < pipe->by.len && r >= 0; f++) {
-		struct span *texts = ARENA_ARRAY(arena, struct span, n + 1);
-
-		for (size_t i = 0; texts && i < n; i++)
-			texts[i] = sorted[i]->values[f];
-		r = texts ? rows_set_texts(&rows, pipe->by.ptr[f], texts) : -ENOMEM;
-	}
-	for (size_t c = 0; c < 6; c++)
+	for (size_t c = 0; columns && c < ncolumns; c++)
 		columns[c] = ARENA_ARRAY(arena, struct span, n + 1);
-	for (size_t i = 0; i < n && !arena->overflowed; i++) {
-		const struct pattern *p = sorted[i];
-
-		columns[0][i] = p->text;
-		columns[1][i] = arena_printf(arena, "%llu", (unsigned long long)p->count);
-		columns[2][i] = time_span(p, p->first, arena);
-		columns[3][i] = time_span(p, p->last, arena);
-		columns[4][i] = p->first <= p->last ? trend(p, from, to, arena) : SPAN("");
-		columns[5][i] = p->example;
-	}
-	for (size_t c = 0; c < 6 && r >= 0; c++)
-		r = arena->overflowed ? -ENOMEM : rows_set_texts(&rows, names[c], columns[c]);
+	for (size_t i = 0; i < n && !arena->overflowed; i++)
+		put_row(&ranked[i], pipe->by.len, from, to, arena, columns, i);
+	if (arena->overflowed)
+		return -ENOMEM;
+	rows_init(&rows, arena, (uint32_t)n);
+	for (size_t c = 0; c < ncolumns && r >= 0; c++)
+		r = rows_set_texts(
+			&rows, c < pipe->by.len ? pipe->by.ptr[c] : result_names[c - pipe->by.len],
+			columns[c]);
 	return r < 0 ? r : stage_push(stage->next, 0, &rows);
 }
 
 static int patterns_finish(struct stage *stage)
 {
 	const struct pipe_patterns *pipe = stage_pipe(stage);
-	struct patterns *all = stage_state(stage, 0);
+	struct group_table *all = &((struct patterns *)stage_state(stage, 0))->groups;
 	int64_t from = INT64_MAX, to = INT64_MIN;
-	union map_value *value;
-	struct span key;
 	size_t at = 0, n = 0;
+	char *state;
 	int r = 0;
 
-	if (!all->started)
-		stage_arena_init(&all->arena);
-	all->started = true;
 	for (unsigned w = 1; w < stage_workers(stage) && r >= 0; w++)
-		r = patterns_merge(pipe, all, stage_state(stage, w));
-	struct pattern **sorted =
-		r < 0 ? NULL : ARENA_ARRAY(&all->arena.arena, struct pattern *, all->map.len + 1);
+		r = group_merge(all, &((struct patterns *)stage_state(stage, w))->groups, stage,
+				pattern_merge, NULL);
+	struct ranked *ranked = ARENA_ARRAY(&all->arena.arena, struct ranked, group_count(all) + 1);
 
-	if (!sorted)
+	if (r < 0 || !ranked)
 		return r < 0 ? r : -ENOMEM;
-	while (map_next(&all->map, &at, &key, &value)) {
-		sorted[n] = value->ptr;
-		if (sorted[n]->first <= sorted[n]->last) {
-			from = sorted[n]->first < from ? sorted[n]->first : from;
-			to = sorted[n]->last > to ? sorted[n]->last : to;
+	while (group_next(all, &at, &ranked[n].key, &state)) {
+		const struct pattern *p = (const struct pattern *)state;
+
+		ranked[n++].pattern = p;
+		if (p->timed) {
+			from = p->first < from ? p->first : from;
+			to = p->last > to ? p->last : to;
 		}
-		n++;
 	}
-	qsort(sorted, n, sizeof(struct pattern *), pattern_cmp);
+	qsort(ranked, n, sizeof *ranked, ranked_cmp);
 	if (pipe->limit && n > pipe->limit)
 		n = pipe->limit;
-	n = n < ROW_BLOCK_MAX ? n : ROW_BLOCK_MAX;
-	r = emit(stage, sorted, n, from, to);
+	r = emit(stage, ranked, n < ROW_BLOCK_MAX ? n : ROW_BLOCK_MAX, from, to);
 	return r < 0 ? r : 0;
 }
 
@@ -405,9 +379,8 @@ static void patterns_close(struct stage *stage)
 	for (unsigned w = 0; stage->state && w < stage_workers(stage); w++) {
 		struct patterns *patterns = stage_state(stage, w);
 
-		map_release(&patterns->map);
 		if (patterns->started)
-			stage_arena_release(&patterns->arena);
+			group_table_release(&patterns->groups);
 	}
 }
 
