@@ -250,30 +250,35 @@ bool group_next(const struct group_table *table, size_t *at, struct span *ret_ke
 {
 	union map_value *value;
 
-	if (!map_next(&table->map, at, ret_key, &value))
-		return false;
-	*ret_state = value->ptr;
-	return true;
+	while (map_next(&table->map, at, ret_key, &value))
+		if (value->ptr) {
+			*ret_state = value->ptr;
+			return true;
+		}
+	return false;
 }
 
+/* What was moved leaves a NULL behind, so that nobody releases it twice. */
 int group_merge(struct group_table *to, struct group_table *from, struct stage *stage,
 		int (*merge)(void *ctx, char *to, char *from), void *ctx)
 {
+	union map_value *theirs;
 	struct span key;
-	char *state;
 	size_t at = 0;
 	int r = 0;
 
-	while (r >= 0 && group_next(from, &at, &key, &state)) {
+	while (r >= 0 && map_next(&from->map, &at, &key, &theirs)) {
 		bool added;
-		union map_value *value = map_put(&to->map, key, &added);
+		union map_value *ours = map_put(&to->map, key, &added);
+		char *state = theirs->ptr;
 
-		if (!value)
+		if (!ours)
 			return stage_fail(stage, -ENOMEM, "no memory for groups");
+		theirs->ptr = NULL;
 		if (added)
-			value->ptr = state;
+			ours->ptr = state;
 		else
-			r = merge(ctx, value->ptr, state);
+			r = merge(ctx, ours->ptr, state);
 	}
 	return r < 0 ? r : charge(to, stage);
 }

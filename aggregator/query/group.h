@@ -46,7 +46,8 @@ void group_key_texts(struct span key, size_t ncolumns, struct span *texts);
 
 /*
  * Move all groups of `from` into `to`: missing ones are adopted with their
- * state, others handed to `merge`.  `from` must live as long as `to`.
+ * state, others handed to `merge`; `from` is empty then, but must live as
+ * long as `to`.
  */
 int group_merge(struct group_table *to, struct group_table *from, struct stage *stage,
 		int (*merge)(void *ctx, char *to, char *from), void *ctx);

@@ -12,6 +12,9 @@ const struct pipe_ops *const pipe_table[] = {
 	&pipe_drop_empty_fields_ops, /* drop_empty_fields */
 	&pipe_extract_ops,           /* extract */
 	&pipe_extract_regexp_ops,    /* extract_regexp */
+	&pipe_facets_ops,            /* facets */
+	&pipe_field_names_ops,       /* field_names */
+	&pipe_field_values_ops,      /* field_values */
 	&pipe_fields_ops,            /* fields keep */
 	&pipe_filter_ops,            /* filter where */
 	&pipe_first_ops,             /* first */
@@ -33,7 +36,10 @@ const struct pipe_ops *const pipe_table[] = {
 	&pipe_set_stream_fields_ops, /* set_stream_fields */
 	&pipe_sort_ops,              /* sort order */
 	&pipe_split_ops,             /* split */
+	&pipe_stats_ops,             /* stats */
 	&pipe_time_add_ops,          /* time_add */
+	&pipe_top_ops,               /* top */
+	&pipe_uniq_ops,              /* uniq */
 	&pipe_unpack_json_ops,       /* unpack_json */
 	&pipe_unpack_logfmt_ops,     /* unpack_logfmt */
 	&pipe_unpack_syslog_ops,     /* unpack_syslog */

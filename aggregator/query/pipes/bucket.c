@@ -1,0 +1,307 @@
+#include "aggregator/query/pipes/bucket.h"
+
+#include "common/base/clock.h"
+#include "common/base/num.h"
+#include "common/data/timestamp.h"
+#include "common/lang/number.h"
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+
+#define NS_PER_DAY (NS_PER_SEC * 86400)
+
+static const struct {
+	const char *name;
+	enum bucket_unit unit;
+	int64_t step;
+} units[] = {
+	{"nanosecond", BUCKET_STEP, 1},
+	{"microsecond", BUCKET_STEP, NS_PER_US},
+	{"millisecond", BUCKET_STEP, NS_PER_MS},
+	{"second", BUCKET_STEP, NS_PER_SEC},
+	{"minute", BUCKET_STEP, NS_PER_SEC * 60},
+	{"hour", BUCKET_STEP, NS_PER_SEC * 3600},
+	{"day", BUCKET_STEP, NS_PER_DAY},
+	{"week", BUCKET_WEEK, NS_PER_DAY * 7},
+	{"month", BUCKET_MONTH, 1},
+	{"year", BUCKET_YEAR, 1},
+};
+
+static bool parse_amount(struct span text, double *ret)
+{
+	int64_t whole;
+
+	if (lang_float(text, ret))
+		return true;
+	if (!lang_duration(text, &whole) && !lang_bytes(text, &whole))
+		return false;
+	*ret = (double)whole;
+	return true;
+}
+
+static bool parse_step(struct span text, struct bucket *ret)
+{
+	uint64_t mask;
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
+		if (span_eq(text, span_cstr(units[i].name))) {
+			ret->unit = units[i].unit;
+			ret->step = (double)units[i].step;
+			return true;
+		}
+	ret->unit = BUCKET_STEP;
+	if (span_starts(text, SPAN("/"))) {
+		if (num_parse_u64(span_skip(text, 1), &mask) < 0 || mask > 32)
+			return false;
+		ret->step = (double)(UINT64_C(1) << (32 - mask));
+		return true;
+	}
+	return parse_amount(text, &ret->step);
+}
+
+/* A word, with a sign or slash in front of it. */
+static struct span signed_word(struct lex *lex, const char *signs)
+{
+	struct span word = lex->text;
+	const char *end;
+
+	if (lex_is_any(lex, signs)) {
+		struct span sign = lex->raw;
+
+		lex_next(lex);
+		if (lex->space || lex->kind != LEX_WORD)
+			return sign;
+		end = lex->raw.ptr + lex->raw.len;
+		word = span_between(sign.ptr, end);
+	}
+	lex_next(lex);
+	return word;
+}
+
+int bucket_parse(struct lex *lex, struct bucket *ret)
+{
+	size_t pos = lex->pos;
+
+	ret->step_text = signed_word(lex, "/ -");
+	if (!parse_step(ret->step_text, ret))
+		return lex_error_at(
+			lex, pos,
+			"expected a step as 5m, 10KiB, 100, /24, day or month, found `%.*s`",
+			SPAN_FMT(ret->step_text));
+	if (!lex_accept(lex, "offset"))
+		return 0;
+	pos = lex->pos;
+	ret->offset_text = signed_word(lex, "-");
+	if (!parse_amount(ret->offset_text, &ret->offset))
+		return lex_error_at(lex, pos, "expected an offset as 2h or 100, found `%.*s`",
+				    SPAN_FMT(ret->offset_text));
+	return 0;
+}
+
+void bucket_print(const struct bucket *bucket, struct buf *out)
+{
+	if (bucket->unit == BUCKET_NONE)
+		return;
+	buf_putc(out, ':');
+	buf_puts(out, bucket->step_text);
+	if (bucket->offset_text.len) {
+		buf_puts(out, SPAN(" offset "));
+		buf_puts(out, bucket->offset_text);
+	}
+}
+
+static int64_t floor_to(int64_t n, int64_t step, int64_t offset)
+{
+	int64_t shifted, rest;
+
+	if (step <= 0)
+		step = 1;
+	if (__builtin_sub_overflow(n, offset, &shifted))
+		return n;
+	rest = shifted % step;
+	if (rest < 0)
+		rest += step;
+	return n - rest;
+}
+
+static int64_t floor_to_calendar(int64_t ns, enum bucket_unit unit, int64_t offset)
+{
+	int64_t local = ns - offset, days = floor_to(local, NS_PER_DAY, 0) / NS_PER_DAY, year;
+	unsigned month, day;
+
+	timestamp_civil(days, &year, &month, &day);
+	if (unit == BUCKET_YEAR)
+		month = 1;
+	return timestamp_days(year, month, 1) * NS_PER_DAY + offset;
+}
+
+/* The offset is that of a time zone: days of UTC+2 begin at 22:00 UTC. */
+int64_t bucket_time(const struct bucket *bucket, int64_t ns)
+{
+	int64_t offset = -(int64_t)bucket->offset;
+
+	if (bucket->unit == BUCKET_MONTH || bucket->unit == BUCKET_YEAR)
+		return floor_to_calendar(ns, bucket->unit, offset);
+	/* 1970-01-01 was a Thursday: weeks begin four days later. */
+	if (bucket->unit == BUCKET_WEEK)
+		offset += 4 * NS_PER_DAY;
+	return floor_to(ns, (int64_t)bucket->step, offset);
+}
+
+static double floor_real(double n, double step, double offset)
+{
+	int digits = 0;
+	double scale = 1;
+
+	if (step <= 0)
+		step = 1;
+	/* Steps as 0.1 are not exact in binary: count in units of their last digit. */
+	while (digits < 15 && fabs(step * scale - rint(step * scale)) > 1e-9 * fabs(step * scale)) {
+		digits++;
+		scale *= 10;
+	}
+	double units_of_step = rint(step * scale);
+	double shifted = floor((n - offset) * scale + 1e-9);
+	double rest = fmod(shifted, units_of_step);
+
+	if (rest < 0)
+		rest += units_of_step;
+	return (shifted - rest) / scale + offset;
+}
+
+/* Times print with the digits they need: 2024-04-01T00:00:00Z. */
+static struct span time_text(char *text, int64_t ns)
+{
+	size_t len = TIMESTAMP_TEXT_LEN - 1;
+
+	timestamp_format(text, ns);
+	while (text[len - 1] == '0')
+		len--;
+	if (text[len - 1] == '.')
+		len--;
+	text[len] = 'Z';
+	return span_of(text, len + 1);
+}
+
+/* Formats into `text` (≥ 64 bytes), or gives the value back. */
+static struct span bucket_text(const struct bucket *bucket, struct span value, char *text)
+{
+	int64_t step = (int64_t)bucket->step, offset = (int64_t)bucket->offset, n;
+	uint32_t address;
+	double real;
+
+	if (!value.len || ((value.ptr[0] < '0' || value.ptr[0] > '9') && value.ptr[0] != '-'))
+		return value;
+	if (lang_i64(value, &n))
+		return span_of(text, num_format_i64(text, floor_to(n, step, offset)));
+	if (lang_float(value, &real))
+		return span_of(text, num_format_double(
+					     text, floor_real(real, bucket->step, bucket->offset)));
+	if (lang_time(value, &n))
+		return time_text(text, bucket_time(bucket, n));
+	if (lang_ipv4(value, &address)) {
+		address = (uint32_t)floor_to(address, step, offset);
+		return span_of(text, (size_t)snprintf(text, 64, "%u.%u.%u.%u", address >> 24,
+						      address >> 16 & 255, address >> 8 & 255,
+						      address & 255));
+	}
+	if (lang_duration(value, &n))
+		return span_of(text, lang_format_duration(text, floor_to(n, step, offset)));
+	return value;
+}
+
+static int bucket_texts(const struct bucket *bucket, const struct span *from, size_t n,
+			struct arena *arena, struct span **ret)
+{
+	struct span *texts = arena_alloc(arena, (n + 1) * sizeof(*texts));
+	char scratch[64];
+
+	if (!texts)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		if (i && span_eq(from[i], from[i - 1])) {
+			texts[i] = texts[i - 1];
+			continue;
+		}
+		texts[i] = bucket_text(bucket, from[i], scratch);
+		if (texts[i].ptr == scratch)
+			texts[i] = arena_dup(arena, texts[i]);
+	}
+	*ret = texts;
+	return arena->overflowed ? -ENOMEM : 0;
+}
+
+static int bucket_ints(const struct bucket *bucket, const struct column *from, struct arena *arena,
+		       struct column *ret)
+{
+	int64_t *ints = arena_alloc(arena, (from->nrows + 1) * sizeof(*ints));
+
+	if (!ints)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < from->nrows; i++)
+		ints[i] = from->kind == COLUMN_TIME ? bucket_time(bucket, from->ints[i])
+						    : floor_to(from->ints[i], (int64_t)bucket->step,
+							       (int64_t)bucket->offset);
+	ret->ints = ints;
+	ret->texts = NULL;
+	return 0;
+}
+
+/*
+ * A time column becomes one of texts, a bucket each, since buckets print
+ * shorter than times; neighbours mostly share theirs.
+ */
+static int bucket_times(const struct bucket *bucket, const struct column *from, struct arena *arena,
+			struct column *ret)
+{
+	struct span *texts = arena_alloc(arena, (from->nrows + 1) * sizeof(*texts));
+	int64_t last = 0;
+
+	if (!texts)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < from->nrows; i++) {
+		int64_t ns = bucket_time(bucket, from->ints[i]);
+		char scratch[64];
+
+		texts[i] =
+			i && ns == last ? texts[i - 1] : arena_dup(arena, time_text(scratch, ns));
+		last = ns;
+	}
+	*ret = (struct column){
+		.name = from->name, .kind = COLUMN_TEXT, .nrows = from->nrows, .texts = texts};
+	return arena->overflowed ? -ENOMEM : 0;
+}
+
+int bucket_column(const struct bucket *bucket, const struct column *from, struct arena *arena,
+		  struct column *ret)
+{
+	struct column copy = *from;
+	struct span *dict = NULL;
+	int r = 0;
+
+	*ret = copy;
+	if (bucket->unit == BUCKET_NONE)
+		return 0;
+	if (from->kind == COLUMN_TIME)
+		return bucket_times(bucket, from, arena, ret);
+	if (from->kind == COLUMN_INT && from->scale == 0)
+		return bucket_ints(bucket, from, arena, ret);
+	if (from->kind == COLUMN_CONST) {
+		r = bucket_texts(bucket, &from->value, 1, arena, &dict);
+		if (r >= 0)
+			ret->value = dict[0];
+	} else if (from->kind == COLUMN_DICT) {
+		r = bucket_texts(bucket, from->dict, from->ndict, arena, &dict);
+		ret->dict = dict;
+	} else {
+		const struct span *texts = column_texts(&copy, arena);
+
+		r = texts ? bucket_texts(bucket, texts, from->nrows, arena, &dict) : -ENOMEM;
+		ret->kind = COLUMN_TEXT;
+		ret->absent = NULL;
+		ret->texts = dict;
+		return r;
+	}
+	ret->texts = NULL;
+	return r;
+}

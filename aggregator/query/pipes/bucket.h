@@ -1,0 +1,35 @@
+/*
+ * bucket.h - values rounded down to steps: stats by (_time:5m offset 2h, size:1KiB, ip:/24).
+ *
+ *	_time:5m          times and numbers to multiples of the step
+ *	_time:week        from Monday; month and year by the calendar
+ *	… offset 2h       numbers: boundaries moved up by it; times: in the zone UTC+2
+ *	ip:/24            addresses to their network
+ *
+ * A value that is no number, time, address or duration stays what it is.
+ */
+#ifndef SLUICE_QUERY_PIPES_BUCKET_H
+#define SLUICE_QUERY_PIPES_BUCKET_H
+
+#include "aggregator/query/rows.h"
+#include "common/lang/lex.h"
+
+enum bucket_unit { BUCKET_NONE, BUCKET_STEP, BUCKET_WEEK, BUCKET_MONTH, BUCKET_YEAR };
+
+struct bucket {
+	enum bucket_unit unit;
+	double step, offset;
+	struct span step_text, offset_text; /* as written, for printing */
+};
+
+/* The lexer stands behind `:`. */
+int bucket_parse(struct lex *lex, struct bucket *ret);
+void bucket_print(const struct bucket *bucket, struct buf *out);
+
+/* The column with each value in its bucket; new values in `arena`. */
+int bucket_column(const struct bucket *bucket, const struct column *from, struct arena *arena,
+		  struct column *ret);
+/* One time. */
+int64_t bucket_time(const struct bucket *bucket, int64_t ns);
+
+#endif
