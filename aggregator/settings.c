@@ -21,6 +21,7 @@ static const struct sl_option source_options[] = {
 	 .help = "all, or a list such as 0,3,4: a partition belongs to one store"},
 	{.name = "kafka",
 	 .type = SL_OPT_PAIRS,
+	 .flags = SL_OPT_SECRET,
 	 .offset = offsetof(struct source_settings, kafka),
 	 .help = "properties of librdkafka, of the allow-list"},
 	{.name = "queue",

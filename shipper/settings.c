@@ -64,6 +64,7 @@ static const struct sl_option output_options[] = {
 	 .help = "dir:///PATH or kafka://HOST:PORT[,…]/TOPIC"},
 	{.name = "kafka",
 	 .type = SL_OPT_PAIRS,
+	 .flags = SL_OPT_SECRET,
 	 .offset = offsetof(struct output, kafka),
 	 .help = "properties of librdkafka, of the allow-list"},
 	{.name = "queue",

@@ -107,7 +107,11 @@ enum sl_option_type {
 
 enum sl_option_flag {
 	SL_OPT_REQUIRED = 1,
-	SL_OPT_SECRET = 2, /* only as {file: …} or {credential: …}; never printed */
+	/*
+	 * Only as {file: …} or {credential: …}; never printed.  Of PAIRS: values
+	 * may be given so, and must be if the key says password or secret.
+	 */
+	SL_OPT_SECRET = 2,
 };
 
 struct sl_list {

@@ -65,15 +65,12 @@ static const char *credential_path(struct conf *conf, const struct conf_node *fr
 	return path.ptr;
 }
 
-/* {file: PATH} or {credential: NAME}: never the secret itself. */
-static int apply_secret(struct conf *conf, const struct conf_node *node,
-			const struct sl_option *row, void *target)
+/* {file: PATH} or {credential: NAME}: never the secret itself.  Appends what it refers to. */
+static int resolve_secret(struct conf *conf, const struct conf_node *node, struct buf *out)
 {
-	_cleanup_(buf_release) struct buf secret = BUF_INIT(SECRET_MAX);
 	const struct conf_node *from = node->kind == CONF_MAPPING ? node->first : NULL;
 	bool file = from && span_eq(from->key, SPAN("file"));
 	const char *path;
-	struct err err;
 
 	if (!from || from->next || from->kind != CONF_SCALAR ||
 	    (!file && !span_eq(from->key, SPAN("credential"))))
@@ -81,17 +78,52 @@ static int apply_secret(struct conf *conf, const struct conf_node *node,
 			conf, node,
 			"a secret is given as {file: PATH} or {credential: NAME}, never itself");
 	path = file ? conf_beside(conf, from->file, from->text) : credential_path(conf, from);
-	if (!path)
-		return -EINVAL;
-	int r = read_secret(conf, from, path, &secret);
+	return path ? read_secret(conf, from, path, out) : -EINVAL;
+}
+
+static int apply_secret(struct conf *conf, const struct conf_node *node,
+			const struct sl_option *row, void *target)
+{
+	_cleanup_(buf_release) struct buf secret = BUF_INIT(SECRET_MAX);
+	struct err err;
+	int r = resolve_secret(conf, node, &secret);
 
 	if (r < 0)
 		return r;
 	r = option_store(&conf->mem, row, buf_span(&secret), target, &err);
-	return r < 0 ? store_failed(conf, from, row, &err) : 0;
+	return r < 0 ? store_failed(conf, node, row, &err) : 0;
 }
 
 /* Values. */
+
+/* Of PAIRS with SL_OPT_SECRET: these values are references, the others may be. */
+static bool is_secret_key(struct span key)
+{
+	return span_find(key, SPAN("password")) >= 0 || span_find(key, SPAN("secret")) >= 0;
+}
+
+/* The text of one item: its own, or of a secret what it refers to, kept in the arena. */
+static int item_text(struct conf *conf, const struct conf_node *item, const struct sl_option *row,
+		     struct sl_str *ret)
+{
+	_cleanup_(buf_release) struct buf secret = BUF_INIT(SECRET_MAX);
+	struct span text = item->text;
+
+	if ((row->flags & SL_OPT_SECRET) &&
+	    (item->kind == CONF_MAPPING || is_secret_key(item->key))) {
+		int r = resolve_secret(conf, item, &secret);
+
+		if (r < 0)
+			return r;
+		text = arena_dup(&conf->mem.arena, buf_span(&secret));
+		if (secret.len && !text.ptr)
+			return conf_no_memory(conf);
+	} else if (item->kind != CONF_SCALAR) {
+		return value_error(conf, item, "expected a text");
+	}
+	*ret = (struct sl_str){text.ptr, text.len};
+	return 0;
+}
 
 /* A list may be written as one text; pairs are a mapping. */
 static int apply_items(struct conf *conf, const struct conf_node *node, const struct sl_option *row,
@@ -99,6 +131,7 @@ static int apply_items(struct conf *conf, const struct conf_node *node, const st
 {
 	bool pairs = row->type == SL_OPT_PAIRS;
 	VEC(struct sl_str) items = {0};
+	struct sl_str text;
 	struct err err;
 	int r = 0;
 
@@ -106,12 +139,10 @@ static int apply_items(struct conf *conf, const struct conf_node *node, const st
 		return value_error(conf, node,
 				   pairs ? "expected keys and values" : "expected a list of texts");
 	for (const struct conf_node *n = node->first; n; n = n->next) {
-		if (n->kind != CONF_SCALAR) {
-			r = value_error(conf, n, "expected a text");
-			continue;
-		}
-		if ((pairs && vec_push(&items, (struct sl_str){n->key.ptr, n->key.len}) < 0) ||
-		    vec_push(&items, (struct sl_str){n->text.ptr, n->text.len}) < 0)
+		if (item_text(conf, n, row, &text) < 0)
+			r = -EINVAL;
+		else if ((pairs && vec_push(&items, (struct sl_str){n->key.ptr, n->key.len}) < 0) ||
+			 vec_push(&items, text) < 0)
 			r = conf_no_memory(conf);
 	}
 	if (r == 0 && option_store_items(&conf->mem, row, items.ptr, items.len, target, &err) < 0)
@@ -126,7 +157,7 @@ static int apply_option(struct conf *conf, const struct conf_node *node,
 	bool many = row->type == SL_OPT_LIST || row->type == SL_OPT_PAIRS;
 	struct err err;
 
-	if (row->flags & SL_OPT_SECRET)
+	if ((row->flags & SL_OPT_SECRET) && !many)
 		return apply_secret(conf, node, row, target);
 	if (many && !(row->type == SL_OPT_LIST && node->kind == CONF_SCALAR))
 		return apply_items(conf, node, row, target);

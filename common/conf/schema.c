@@ -35,6 +35,8 @@ static const char *type_of(const struct sl_option *row)
 		"\"properties\":{\"file\":{\"type\":\"string\"},\"credential\":{\"type\":"
 		"\"string\"}},\"additionalProperties\":false";
 
+	if ((row->flags & SL_OPT_SECRET) && row->type == SL_OPT_PAIRS)
+		return "\"type\":\"object\"";
 	return row->flags & SL_OPT_SECRET ? secret : types[row->type];
 }
 

@@ -26,7 +26,7 @@ struct input {
 };
 struct settings {
 	struct sl_str data_dir, topic;
-	struct sl_list labels;
+	struct sl_list labels, kafka;
 	int64_t flush, workers;
 	int compress, level;
 	struct conf_list inputs;
@@ -99,6 +99,10 @@ static const struct sl_option options[] = {
 	 .offset = offsetof(struct settings, data_dir)},
 	{.name = "topic", .type = SL_OPT_STR, .offset = offsetof(struct settings, topic)},
 	{.name = "labels", .type = SL_OPT_PAIRS, .offset = offsetof(struct settings, labels)},
+	{.name = "kafka",
+	 .type = SL_OPT_PAIRS,
+	 .flags = SL_OPT_SECRET,
+	 .offset = offsetof(struct settings, kafka)},
 	{.name = "flush",
 	 .type = SL_OPT_DURATION,
 	 .def = "1s",
@@ -332,6 +336,25 @@ static void test_secrets(void **state)
 	conf_print(conf, &out);
 	assert_null(strstr(buf_cstr(&out), "hunter2"));
 	assert_non_null(strstr(buf_cstr(&out), path));
+	conf_free(conf);
+
+	/* Inside of pairs: what sounds like a secret must be a reference, the rest may be. */
+	snprintf(text, sizeof(text),
+		 "kafka: {client.id: x, sasl.username: {file: %s}, sasl.password: {file: %s}}\n",
+		 path, path);
+	conf = load(text, &s);
+	assert_report(conf, "");
+	assert_int_equal(s.kafka.len, 6);
+	assert_text(s.kafka.items[1], "x");
+	assert_text(s.kafka.items[5], "hunter2");
+	buf_reset(&out);
+	conf_print(conf, &out);
+	assert_null(strstr(buf_cstr(&out), "hunter2"));
+	conf_free(conf);
+	conf = load("kafka:\n  sasl.password: hunter2\n  a: [x]\n", &s);
+	assert_report(conf, "t.yaml:2:18: error: kafka.sasl.password: a secret is given as "
+			    "{file: PATH} or {credential: NAME}, never itself\n"
+			    "t.yaml:3:6: error: kafka.a: expected a text\n");
 	conf_free(conf);
 
 	setenv("CREDENTIALS_DIRECTORY", dir, 1);
