@@ -143,23 +143,48 @@ static uint64_t waiting_bytes(const struct store *s)
 	return bytes;
 }
 
-/* The active table is full: make room, helping the encoder when it lags. */
-static int next_table(struct store *s)
+void store_wait_for_group(struct store *s)
 {
-	pthread_mutex_lock(&s->lock);
-	bool full = waiting_bytes(s) + TABLE_MEMORY > s->conf.memory_bytes && s->sealed.len;
-	size_t backlog = s->frozen.len;
+	if (s->frozen.len && !has_work(s))
+		pthread_cond_wait(&s->done, &s->lock);
+}
 
-	pthread_mutex_unlock(&s->lock);
-	if (full)
-		return -ENOBUFS;
-	if (backlog >= BACKLOG || s->conf.no_background) {
+/*
+ * Room for another table within the memory limit: tables shrink twentyfold
+ * when they are made groups.  -ENOBUFS when all are.
+ */
+static int make_room(struct store *s)
+{
+	for (;;) {
+		pthread_mutex_lock(&s->lock);
+		bool over = waiting_bytes(s) + TABLE_MEMORY > s->conf.memory_bytes;
+		bool last = s->frozen.len == 0, groups = s->sealed.len > 0;
+
+		if (over)
+			store_wait_for_group(s);
+		pthread_mutex_unlock(&s->lock);
+		if (!over || last)
+			return over && groups ? -ENOBUFS : 0;
 		int r = store_encode_one(s, s->maker);
 
 		if (r < 0)
 			return r;
 	}
-	return store_freeze(s);
+}
+
+/* The active table is full: take another, helping the encoder when it lags. */
+static int next_table(struct store *s)
+{
+	int r = make_room(s);
+
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&s->lock);
+	bool help = s->frozen.len >= BACKLOG || (s->conf.no_background && s->frozen.len);
+
+	pthread_mutex_unlock(&s->lock);
+	r = help ? store_encode_one(s, s->maker) : 0;
+	return r < 0 ? r : store_freeze(s);
 }
 
 int store_append(struct store *s, struct store_stream *stream, const struct record *rec)

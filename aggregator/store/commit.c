@@ -38,8 +38,7 @@ static int seal_all(struct store *s)
 		pthread_mutex_lock(&s->lock);
 		bool more = s->frozen.len > 0;
 
-		if (more && s->frozen.ptr[0].busy)
-			pthread_cond_wait(&s->done, &s->lock);
+		store_wait_for_group(s);
 		pthread_mutex_unlock(&s->lock);
 		if (!more)
 			return 0;

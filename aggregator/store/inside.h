@@ -80,6 +80,8 @@ int store_recover(struct store *store, struct manifest_state *ret, struct err *r
 int store_freeze(struct store *store);
 /* Make one group.  1, 0 when there is nothing to do, or a negative errno. */
 int store_encode_one(struct store *store, struct group_maker *maker);
+/* When all frozen tables are being worked on, wait until one is done; with the lock held. */
+void store_wait_for_group(struct store *store);
 void *store_encoder(void *store);
 
 /* upkeep.c */
