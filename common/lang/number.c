@@ -278,6 +278,20 @@ static bool looks_like_number(struct span text)
 /* The longest number with exponent or fraction that is worth reading. */
 #define NUMBER_TEXT_MAX 400
 
+/* 1e3 and .5, which JSON would not write. */
+static bool parse_decimal(struct span text, bool minus, double *ret)
+{
+	char digits[NUMBER_TEXT_MAX + 1] = "0";
+	bool bare = text.ptr[0] == '.';
+
+	memcpy(digits + bare, text.ptr, text.len);
+	if (num_parse_double(span_of(digits, text.len + bare), ret) < 0 || isnan(*ret))
+		return false;
+	if (minus)
+		*ret = -*ret;
+	return true;
+}
+
 bool lang_plain_number(struct span text, double *ret)
 {
 	int64_t n;
@@ -304,7 +318,7 @@ bool lang_plain_number(struct span text, double *ret)
 		*ret = minus ? -(double)u : (double)u;
 		return true;
 	}
-	return num_parse_double(span_skip(text, text.ptr[0] == '+'), ret) >= 0 && !isnan(*ret);
+	return parse_decimal(span_skip(text, sign), minus, ret);
 }
 
 bool lang_number(struct span text, double *ret)

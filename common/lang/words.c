@@ -58,8 +58,7 @@ static unsigned edit_distance(struct span a, struct span b)
 	for (size_t i = 1; i <= a.len; i++) {
 		row[0] = (unsigned)i;
 		for (size_t j = 1; j <= b.len; j++) {
-			bool same = rune_lower((uint8_t)a.ptr[i - 1]) == (uint8_t)b.ptr[j - 1];
-			unsigned best = above[j - 1] + !same;
+			unsigned best = above[j - 1] + (a.ptr[i - 1] != b.ptr[j - 1]);
 
 			best = above[j] + 1 < best ? above[j] + 1 : best;
 			best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
@@ -80,10 +79,15 @@ static unsigned edit_distance(struct span a, struct span b)
 struct span words_nearest(const char *list, struct span given)
 {
 	struct span rest = span_cstr(list), word, best = {0};
+	char lower[NEAREST_MAX];
 	unsigned least = 3;
 
 	if (given.len < 2 || given.len > NEAREST_MAX)
 		return best;
+	for (size_t i = 0; i < given.len; i++)
+		lower[i] = (char)((uint8_t)given.ptr[i] < 0x80 ? rune_lower((uint8_t)given.ptr[i])
+							       : (uint8_t)given.ptr[i]);
+	given.ptr = lower;
 	while (next_word(&rest, &word)) {
 		if (word.len > NEAREST_MAX)
 			continue;
