@@ -213,10 +213,13 @@ static void test_passing_errors(void **state)
 	struct consumer *c = open_consumer(f);
 	struct producer *p = open_producer(f, &ledger);
 
+	/*
+	 * None that leave open whether the broker has the batch: then librdkafka takes
+	 * an answer to a later batch as proof, which it is not with the mock.
+	 */
 	rd_kafka_mock_push_request_errors(
-		f->cluster, PRODUCE_REQUEST, 4, RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS,
-		RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
-		RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE);
+		f->cluster, PRODUCE_REQUEST, 3, RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS,
+		RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE);
 	send_numbered(p, 0, 0, 200);
 	assert_int_equal(producer_flush(p, WAIT_MS), 0);
 	assert_int_equal(ledger.failures, 0);
