@@ -39,6 +39,7 @@ const struct pipe_ops *const pipe_table[] = {
 	&pipe_stats_ops,             /* stats */
 	&pipe_time_add_ops,          /* time_add */
 	&pipe_top_ops,               /* top */
+	&pipe_trace_ops,             /* trace */
 	&pipe_uniq_ops,              /* uniq */
 	&pipe_unpack_json_ops,       /* unpack_json */
 	&pipe_unpack_logfmt_ops,     /* unpack_logfmt */

@@ -40,6 +40,7 @@ extern const struct pipe_ops pipe_split_ops;
 extern const struct pipe_ops pipe_stats_ops;
 extern const struct pipe_ops pipe_time_add_ops;
 extern const struct pipe_ops pipe_top_ops;
+extern const struct pipe_ops pipe_trace_ops;
 extern const struct pipe_ops pipe_uniq_ops;
 extern const struct pipe_ops pipe_unpack_json_ops;
 extern const struct pipe_ops pipe_unpack_logfmt_ops;
