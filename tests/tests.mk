@@ -4,6 +4,7 @@
 #   check-gates   the tree: format, size, layers, headers, hardening, units, ABI
 #   check-unit    cmocka programs below tests/unit, and the text tables they read
 #   check-cases   tables run through the real logq engine (tests/cases)
+#   check-logsql  conformance with LogsQL's reference (tests/logsql)
 #   check-e2e     real binaries (tests/e2e)
 
 asan := SAN=address,undefined
@@ -23,6 +24,11 @@ check-unit: units plugins-for-tests
 	$(Q)JOBS=2 $(RUN)/unit $(units)
 check-cases: all tools
 	$(Q)JOBS=2 $(RUN)/cases $(sort $(wildcard tests/cases/*.sh))
+# LogsQL conformance: see tests/logsql/README.md.
+CASES ?= ../shared/logsql/open.jsonl
+check-logsql: $(O)/tools/logsqlcheck
+	$(Q)V=$(V) $(O)/tools/logsqlcheck $(CASES)
+.PHONY: check-logsql
 check-e2e: all tools
 	$(Q)TIMEOUT=400 $(RUN)/e2e $(sort $(wildcard tests/e2e/test_*.sh))
 check-gates: all

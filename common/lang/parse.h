@@ -50,7 +50,7 @@ const struct filter_function *parse_find_function(const struct lex *lex);
 
 int parse_regex_leaf(struct lex *lex, struct field_ref field, struct span source, size_t pos,
 		     struct filter **ret);
-/* Compile; the root query owns it.  `anchored`: at both ends, and `.` is any byte. */
+/* Compile; the root query owns it.  `.` is a newline too.  `anchored`: at both ends. */
 int parse_regex(struct lex *lex, struct span source, size_t pos, bool anchored, struct regex **ret);
 
 int parse_range(struct lex *lex, struct field_ref field, const struct filter_function *function,

@@ -32,7 +32,7 @@ int parse_regex(struct lex *lex, struct span source, size_t pos, bool anchored, 
 		source = arena_printf(lex->arena, "(?:%.*s)\\z", SPAN_FMT(source));
 	if (!source.ptr && anchored)
 		return -ENOMEM;
-	r = regex_new(source, anchored ? REGEX_ANCHORED | REGEX_DOTALL : 0, &regex, &err);
+	r = regex_new(source, REGEX_DOTALL | (anchored ? REGEX_ANCHORED : 0), &regex, &err);
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0)
