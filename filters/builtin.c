@@ -1,7 +1,7 @@
 #include "filters/builtin.h"
 
 /* Each filter's file, compiled with -DSL_BUILTIN=name, defines sl_builtin_name(). */
-#define FILTERS(X) X(add) X(grep)
+#define FILTERS(X) X(add) X(grep) X(redact) X(rename) X(sample)
 
 #define DECLARE(name) const struct sl_filter *sl_builtin_##name(void);
 #define ROW(name)     {#name, sl_builtin_##name},

@@ -146,6 +146,13 @@ struct sl_host {
 	int (*match)(const void *regex, struct sl_str subject);
 	/* Like sl_get(), and finds "http.status" inside a nested object too. */
 	const struct sl_field *(*get)(struct sl_record *rec, struct sl_str key);
+	/*
+	 * The first match at or behind byte `start`: groups[0] is the whole, an
+	 * unused group has a NULL ptr.  How many of `max` were filled; 0 = none;
+	 * negative errno as of match().
+	 */
+	int (*find)(const void *regex, struct sl_str subject, size_t start, struct sl_str *groups,
+		    size_t max);
 };
 
 struct sl_filter {

@@ -107,6 +107,18 @@ static int host_match(const void *regex, struct sl_str subject)
 	return regex_match(regex, from_str(subject));
 }
 
+static int host_find(const void *regex, struct sl_str subject, size_t start, struct sl_str *groups,
+		     size_t max)
+{
+	struct span found[REGEX_GROUPS_MAX + 1];
+	size_t room = max < REGEX_GROUPS_MAX + 1 ? max : REGEX_GROUPS_MAX + 1;
+	int n = regex_exec(regex, from_str(subject), start, found, room);
+
+	for (int i = 0; i < n; i++)
+		groups[i] = to_str(found[i]);
+	return n;
+}
+
 static const struct sl_field *host_get(struct sl_record *rec, struct sl_str key)
 {
 	struct view *v = view_of(rec);
@@ -156,6 +168,7 @@ static const struct sl_host host = {
 	.alloc = host_alloc,
 	.match = host_match,
 	.get = host_get,
+	.find = host_find,
 };
 
 /* What every filter has beside its own options. */
