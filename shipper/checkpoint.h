@@ -16,8 +16,8 @@
  *	checkpoint_begin(cp); checkpoint_put(cp, &row); checkpoint_commit(cp);
  *	checkpoint_close(cp);
  */
-#ifndef SHIPPER_CHECKPOINT_H
-#define SHIPPER_CHECKPOINT_H
+#ifndef SLUICE_SHIPPER_CHECKPOINT_H
+#define SLUICE_SHIPPER_CHECKPOINT_H
 
 #include "shipper/identity.h"
 #include "shipper/mark.h"

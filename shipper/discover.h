@@ -10,8 +10,8 @@
  *	a name came or went      → sources_look()
  *	a directory came or went, the queue ran over → a scan
  */
-#ifndef SHIPPER_DISCOVER_H
-#define SHIPPER_DISCOVER_H
+#ifndef SLUICE_SHIPPER_DISCOVER_H
+#define SLUICE_SHIPPER_DISCOVER_H
 
 #include "shipper/sources.h"
 

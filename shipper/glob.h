@@ -9,8 +9,8 @@
  *	glob_expand("/var/log/ ** /app*.log", &walk, &err)	(written without the spaces)
  *	glob_match("*.gz", "/var/log/x.gz", GLOB_NAME)
  */
-#ifndef SHIPPER_GLOB_H
-#define SHIPPER_GLOB_H
+#ifndef SLUICE_SHIPPER_GLOB_H
+#define SLUICE_SHIPPER_GLOB_H
 
 #include "common/base/span.h"
 

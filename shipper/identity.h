@@ -12,8 +12,8 @@
  * filesystem has neither, the identity is `weak` and whoever resumes compares
  * the hash of all bytes before the offset, not only of the last ones.
  */
-#ifndef SHIPPER_IDENTITY_H
-#define SHIPPER_IDENTITY_H
+#ifndef SLUICE_SHIPPER_IDENTITY_H
+#define SLUICE_SHIPPER_IDENTITY_H
 
 #include "common/flow/block.h"
 #include <stdbool.h>

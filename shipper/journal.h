@@ -12,8 +12,8 @@
  * A line that is torn or garbled is not counted; the highest count of a key is the
  * one that holds.
  */
-#ifndef SHIPPER_JOURNAL_H
-#define SHIPPER_JOURNAL_H
+#ifndef SLUICE_SHIPPER_JOURNAL_H
+#define SLUICE_SHIPPER_JOURNAL_H
 
 #include "common/base/err.h"
 #include "shipper/identity.h"

@@ -4,8 +4,8 @@
  *	/var/log/shop/payment.log.2        service "payment"
  *	/srv/checkout-20260301.json.1      service "checkout"
  */
-#ifndef SHIPPER_LABELS_H
-#define SHIPPER_LABELS_H
+#ifndef SLUICE_SHIPPER_LABELS_H
+#define SLUICE_SHIPPER_LABELS_H
 
 #include "common/api/filter.h"
 #include "common/base/buf.h"

@@ -20,8 +20,8 @@
  * start and end of lines cover every byte that was consumed, but for the rest
  * of a line that was too long.
  */
-#ifndef SHIPPER_LINES_H
-#define SHIPPER_LINES_H
+#ifndef SLUICE_SHIPPER_LINES_H
+#define SLUICE_SHIPPER_LINES_H
 
 #include "common/base/span.h"
 #include <stdint.h>

@@ -12,8 +12,8 @@
  * digest, so that it goes on after a restart without reading the file again:
  * 88 bytes a source in the checkpoint against minutes for a large file.
  */
-#ifndef SHIPPER_MARK_H
-#define SHIPPER_MARK_H
+#ifndef SLUICE_SHIPPER_MARK_H
+#define SLUICE_SHIPPER_MARK_H
 
 #define XXH_STATIC_LINKING_ONLY
 #include <stdbool.h>

@@ -9,8 +9,8 @@
  *	r = setup_new(&flags, &setup);			errors were printed
  *	setup->settings.inputs …
  */
-#ifndef SHIPPER_OPTIONS_H
-#define SHIPPER_OPTIONS_H
+#ifndef SLUICE_SHIPPER_OPTIONS_H
+#define SLUICE_SHIPPER_OPTIONS_H
 
 #include "common/conf/args.h"
 #include "common/conf/conf.h"

@@ -13,8 +13,8 @@
  *	> 0: bytes consumed;  packed.records ? packed.message is to be sent
  *	0: nothing new, or half a line;  -ESTALE: truncated;  errno of the read
  */
-#ifndef SHIPPER_PACK_H
-#define SHIPPER_PACK_H
+#ifndef SLUICE_SHIPPER_PACK_H
+#define SLUICE_SHIPPER_PACK_H
 
 #include "shipper/source.h"
 

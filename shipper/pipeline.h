@@ -13,8 +13,8 @@
  * error of a chunk its source goes back to its watermark, once all its reports
  * are in, and waits a while; a dead producer is replaced and every source goes back.
  */
-#ifndef SHIPPER_PIPELINE_H
-#define SHIPPER_PIPELINE_H
+#ifndef SLUICE_SHIPPER_PIPELINE_H
+#define SLUICE_SHIPPER_PIPELINE_H
 
 #include "common/bus/bus.h"
 #include "shipper/pack.h"

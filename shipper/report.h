@@ -4,8 +4,8 @@
  *	live    the loop turns (it has not for 30 s: restart it)
  *	ready   the output can be reached, or nothing is to be sent
  */
-#ifndef SHIPPER_REPORT_H
-#define SHIPPER_REPORT_H
+#ifndef SLUICE_SHIPPER_REPORT_H
+#define SLUICE_SHIPPER_REPORT_H
 
 #include "common/ops/health.h"
 #include "common/ops/http.h"

@@ -8,8 +8,8 @@
  *	SIGTERM, SIGINT   stop reading, wait for reports up to 5 s, checkpoint, exit 0
  *	SIGHUP            validate the configuration, then put it into effect
  */
-#ifndef SHIPPER_RUN_H
-#define SHIPPER_RUN_H
+#ifndef SLUICE_SHIPPER_RUN_H
+#define SLUICE_SHIPPER_RUN_H
 
 #include "shipper/options.h"
 

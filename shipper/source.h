@@ -10,8 +10,8 @@
  * bytes before the watermark.  Anything else is another content and read from
  * byte 0 under the next truncation count, said loudly.
  */
-#ifndef SHIPPER_SOURCE_H
-#define SHIPPER_SOURCE_H
+#ifndef SLUICE_SHIPPER_SOURCE_H
+#define SLUICE_SHIPPER_SOURCE_H
 
 #include "common/data/wire.h"
 #include "shipper/checkpoint.h"
@@ -61,7 +61,7 @@ void source_free(struct source *source);
 
 /*
  * The file was truncated: `source` becomes GONE, and *ret is its successor,
- * which takes over the file. 
+ * which takes over the file.
  */
 int source_truncated(struct checkpoint *checkpoint, struct source *source, struct source **ret);
 

@@ -9,8 +9,8 @@
  * out what: a new file, a rotation, a rename, an end.  It is cheap for a file
  * where nothing happened: one lstat().
  */
-#ifndef SHIPPER_SOURCES_H
-#define SHIPPER_SOURCES_H
+#ifndef SLUICE_SHIPPER_SOURCES_H
+#define SLUICE_SHIPPER_SOURCES_H
 
 #include "common/base/map.h"
 #include "common/base/vec.h"

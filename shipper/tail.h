@@ -17,8 +17,8 @@
  *	…cut lines out of reader.bytes…
  *	tail_consume(&tail, &reader, n, flags);		moves tail.mark
  */
-#ifndef SHIPPER_TAIL_H
-#define SHIPPER_TAIL_H
+#ifndef SLUICE_SHIPPER_TAIL_H
+#define SLUICE_SHIPPER_TAIL_H
 
 #include "common/base/err.h"
 #include "common/base/span.h"

@@ -6,8 +6,8 @@
  *
  *	read = acked + pending + rewound + abandoned	(bytes)
  */
-#ifndef SHIPPER_TOTALS_H
-#define SHIPPER_TOTALS_H
+#ifndef SLUICE_SHIPPER_TOTALS_H
+#define SLUICE_SHIPPER_TOTALS_H
 
 #include "common/ops/metrics.h"
 

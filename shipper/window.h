@@ -21,8 +21,8 @@
  *	moved = window_report(c, status);
  *	checkpoint(&w.mark);
  */
-#ifndef SHIPPER_WINDOW_H
-#define SHIPPER_WINDOW_H
+#ifndef SLUICE_SHIPPER_WINDOW_H
+#define SLUICE_SHIPPER_WINDOW_H
 
 #include "shipper/mark.h"
 #include <stddef.h>
