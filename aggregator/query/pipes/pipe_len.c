@@ -6,18 +6,17 @@
 #include <errno.h>
 #include <xxhash.h>
 
-/* ( field ) [as] field   the result goes to _msg when it is not named */
+/* (field) [as] field, parentheses may be left out; the result goes to _msg when it is not named */
 static int parse_any(struct lex *lex, const struct pipe_ops *ops, struct pipe **ret)
 {
 	struct pipe_update *pipe = PIPE_NEW(lex, struct pipe_update, ops);
 
 	if (!pipe)
 		return -ENOMEM;
-	int r = lex_expect(lex, "(", "before the field");
+	bool parens = lex_accept(lex, "(");
+	int r = lex_parse_field(lex, &pipe->from);
 
-	if (r >= 0)
-		r = lex_parse_field(lex, &pipe->from);
-	if (r >= 0)
+	if (r >= 0 && parens)
 		r = lex_expect(lex, ")", "behind the field");
 	pipe->to = SPAN("_msg");
 	if (r >= 0 && !lex_at_pipe_end(lex))

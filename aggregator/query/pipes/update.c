@@ -95,7 +95,9 @@ int update_parse_from_as(struct lex *lex, struct pipe_update *pipe)
 	if (lex_accept(lex, "from") || !(lex_at_pipe_end(lex) || lex_is(lex, "as")))
 		r = lex_parse_field(lex, &pipe->from);
 	pipe->to = pipe->from;
-	if (r >= 0 && lex_accept(lex, "as"))
+	bool as = r >= 0 && lex_accept(lex, "as");
+
+	if (as || (r >= 0 && !lex_at_pipe_end(lex) && !lex_is(lex, "drop_duplicates")))
 		r = lex_parse_field(lex, &pipe->to);
 	return r;
 }

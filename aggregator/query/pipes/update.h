@@ -30,7 +30,7 @@ int update_push(struct stage *stage, unsigned worker, struct rows *rows, update_
 void update_needs(const struct pipe *pipe, struct field_set *set);
 int update_filters(const struct pipe *pipe, pipe_filter_fn *fn, void *ctx);
 
-/* [from] field [as field]   both default to _msg; the second to the first */
+/* [from] field [as] field   both default to _msg; the second to the first */
 int update_parse_from_as(struct lex *lex, struct pipe_update *pipe);
 /* at field   defaults to _msg */
 int update_parse_at(struct lex *lex, struct pipe_update *pipe);

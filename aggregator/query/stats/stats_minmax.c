@@ -6,8 +6,9 @@
 #include <math.h>
 
 struct extreme {
-	struct span text; /* empty: no value yet */
-	double number;    /* of the text; NaN if it is none */
+	struct span text;
+	double number; /* of the text; NaN if it is none */
+	bool has;
 };
 
 static int min_parse(struct lex *lex, struct stats_func **ret)
@@ -22,12 +23,13 @@ static int max_parse(struct lex *lex, struct stats_func **ret)
 				  (struct stats_of_fields **)ret);
 }
 
-/* Whether a value takes the place of what is held: `sign` -1 for min, 1 for max. */
+/*
+ * Whether a value takes the place of what is held: `sign` -1 for min, 1 for max.
+ * An empty text is a value, and the smallest: absent is empty.
+ */
 static bool beats(const struct extreme *held, struct span text, double number, int sign)
 {
-	if (text.len == 0)
-		return false;
-	if (held->text.len == 0)
+	if (!held->has)
 		return true;
 	if (!isnan(held->number) && !isnan(number))
 		return sign > 0 ? number > held->number : number < held->number;
@@ -50,13 +52,14 @@ static int update_column(const struct stats_batch *batch, struct span name, int 
 		struct extreme *held = stats_state(batch, row);
 		char scratch[40];
 
-		if (ints && !isnan(held->number) && held->text.len && !isnan(numbers[row]) &&
+		if (ints && held->has && !isnan(held->number) && !isnan(numbers[row]) &&
 		    (sign > 0 ? numbers[row] <= held->number : numbers[row] >= held->number))
 			continue;
 		struct span text = ints ? column_text(column, row, scratch) : texts[row];
 
 		if (!beats(held, text, numbers[row], sign))
 			continue;
+		held->has = true;
 		held->number = numbers[row];
 		r = stats_keep(batch, text, &held->text);
 		if (r < 0)
@@ -89,14 +92,10 @@ static int max_update(const struct stats_func *func, const struct stats_batch *b
 
 static int merge(struct arena *arena, struct extreme *to, const struct extreme *from, int sign)
 {
-	if (!beats(to, from->text, from->number, sign))
+	if (!from->has || !beats(to, from->text, from->number, sign))
 		return 0;
-	struct span copy = arena_dup(arena, from->text);
-
-	if (!copy.ptr)
-		return -ENOMEM;
-	*to = (struct extreme){copy, from->number};
-	return 0;
+	*to = (struct extreme){arena_dup(arena, from->text), from->number, true};
+	return arena->overflowed ? -ENOMEM : 0;
 }
 
 static int min_merge(const struct stats_func *func, struct stage *stage, struct arena *arena,

@@ -168,8 +168,6 @@ static int update(const struct stats_func *func, const struct stats_batch *batch
 		if (!numbers)
 			return -ENOMEM;
 		stats_each_row (batch, row) {
-			if (texts[row].len == 0)
-				continue;
 			r = samples_add(batch, stats_state(batch, row), numbers[row], texts[row]);
 			if (r < 0)
 				return r;

@@ -21,7 +21,8 @@ static bool may_precede(uint32_t rune)
 
 static bool may_follow(uint32_t rune)
 {
-	return rune == 0xb5 || rune == 0x3bc || (rune && rune < 128 && strchr("TZsmhun", (int)rune));
+	return rune == 0xb5 || rune == 0x3bc ||
+	       (rune && rune < 128 && strchr("TZsmhun", (int)rune));
 }
 
 /* Short or odd runs with letters are words: be, add, cafe5. */
