@@ -115,6 +115,10 @@ static int join_filter(struct ask *ask, const struct options *opts, int64_t now_
 	if (r < 0)
 		return err_set(reterr, r, "in what the flags mean, `%.*s`: %s",
 			       SPAN_FMT(buf_span(&text)), reterr->text);
+	if (ask->query->filter->kind == FILTER_ALL) {
+		ask->query->filter = ask->flags->filter;
+		return 0;
+	}
 	ask->kids[0] = ask->flags->filter;
 	ask->kids[1] = ask->query->filter;
 	ask->joined = (struct filter){.kind = FILTER_AND, .kids = ask->kids, .nkids = 2};

@@ -214,7 +214,7 @@ static const struct args spec = {
 		"  logq -o json 'order_id:=A-1009' app.log old.log.gz\n",
 };
 
-int options_parse(int argc, char *const argv[], struct option_mem *mem, struct options *ret)
+int logq_options_parse(int argc, char *const argv[], struct option_mem *mem, struct options *ret)
 {
 	return args_run(&spec, argc, argv, mem, ret);
 }

@@ -5,7 +5,7 @@
  * query and files: `-`, and what exists as a file and has a dot or a slash in
  * its name, is a file; everything else is joined to the query.
  *
- *	code = options_parse(argc, argv, &mem, &opts);	≥ 0: exit with it
+ *	code = logq_options_parse(argc, argv, &mem, &opts);	≥ 0: exit with it
  */
 #ifndef SLUICE_LOGQ_OPTIONS_H
 #define SLUICE_LOGQ_OPTIONS_H
@@ -54,7 +54,7 @@ struct options {
 	int64_t timeout;
 };
 
-int options_parse(int argc, char *const argv[], struct option_mem *mem, struct options *ret);
+int logq_options_parse(int argc, char *const argv[], struct option_mem *mem, struct options *ret);
 
 static inline struct span opt_text(struct sl_str text)
 {

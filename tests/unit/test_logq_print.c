@@ -1,0 +1,237 @@
+/* test_logq_print.c - each format against what it must print, byte for byte. */
+#include "aggregator/logq/print.h"
+#include "common/base/io.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define FIELDS 6
+
+static const struct span names[FIELDS] = {SPAN("_time"), SPAN("level"),    SPAN("service"),
+					  SPAN("_msg"),  SPAN("order_id"), SPAN("http.status")};
+
+static const struct span rows[][FIELDS] = {
+	{SPAN("2026-03-01T12:00:00.005306000Z"), SPAN("ERROR"), SPAN("payment"),
+	 SPAN("payment declined"), SPAN("A-1009"), SPAN("402")},
+	{SPAN("2026-03-01T12:00:01Z"), SPAN("INFO"), SPAN("web"), SPAN("line one\n  line two"),
+	 SPAN(""), SPAN("")},
+	{SPAN(""), SPAN(""), SPAN(""), SPAN("say \"hi\" a=b, \\ x"), SPAN("ü"), SPAN("")},
+};
+
+/* What stats give: no message, numbers. */
+static const struct span stats_names[] = {SPAN("service"), SPAN("n")};
+static const struct span stats_rows[][2] = {
+	{SPAN("payment"), SPAN("12")}, {SPAN("web"), SPAN("1034")}, {SPAN("a, b"), SPAN("")}};
+
+static const struct style plain = {.utc = true};
+
+static const char *text_of(int fd)
+{
+	static char text[8192];
+	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+
+	assert_true(n >= 0);
+	text[n] = 0;
+	close(fd);
+	return text;
+}
+
+static const char *print(struct print_conf conf, const struct span *row_names,
+			 const struct span *texts, size_t nfields, size_t nrows)
+{
+	struct printer *printer;
+
+	conf.fd = memfd_create("out", 0);
+	assert_int_equal(printer_new(&conf, &printer), 0);
+	for (size_t i = 0; i < nrows; i++)
+		if (printer_row(printer, row_names, texts + i * nfields, nfields) != 0)
+			break;
+	assert_int_equal(printer_end(printer, NULL), 0);
+	printer_free(printer);
+	return text_of(conf.fd);
+}
+
+static const char *print_records(enum output_format format)
+{
+	return print((struct print_conf){.format = format, .style = plain}, names, rows[0], FIELDS,
+		     sizeof(rows) / sizeof(rows[0]));
+}
+
+static const char *print_stats(enum output_format format)
+{
+	return print((struct print_conf){.format = format, .style = plain}, stats_names,
+		     stats_rows[0], 2, 3);
+}
+
+static const struct {
+	enum output_format format;
+	const char *expected;
+} golden[] = {
+	{OUTPUT_SHORT, "Mar 01 12:00:00.005 ERROR payment: payment declined\n"
+		       "Mar 01 12:00:01.000 INFO  web: line one\n      line two\n"
+		       "say \"hi\" a=b, \\ x\n"},
+	{OUTPUT_AUTO, "Mar 01 12:00:00.005 ERROR payment: payment declined\n"
+		      "Mar 01 12:00:01.000 INFO  web: line one\n      line two\n"
+		      "say \"hi\" a=b, \\ x\n"},
+	{OUTPUT_SHORT_ISO, "2026-03-01T12:00:00.005Z ERROR payment: payment declined\n"
+			   "2026-03-01T12:00:01.000Z INFO  web: line one\n      line two\n"
+			   "say \"hi\" a=b, \\ x\n"},
+	{OUTPUT_PRETTY, "Mar 01 12:00:00.005 ERROR payment: payment declined order_id=A-1009 "
+			"http.status=402\n"
+			"Mar 01 12:00:01.000 INFO  web: line one\n      line two\n"
+			"say \"hi\" a=b, \\ x order_id=ü\n"},
+	{OUTPUT_VERBOSE, "2026-03-01T12:00:00.005Z\n    level=ERROR\n    service=payment\n"
+			 "    _msg=payment declined\n    order_id=A-1009\n    http.status=402\n"
+			 "2026-03-01T12:00:01.000Z\n    level=INFO\n    service=web\n"
+			 "    _msg=line one\n          line two\n"
+			 "\n    _msg=say \"hi\" a=b, \\ x\n    order_id=ü\n"},
+	{OUTPUT_JSON,
+	 "{\"_time\":\"2026-03-01T12:00:00.005306000Z\",\"level\":\"ERROR\",\"service\":"
+	 "\"payment\",\"_msg\":\"payment declined\",\"order_id\":\"A-1009\",\"http.status\":"
+	 "\"402\"}\n"
+	 "{\"_time\":\"2026-03-01T12:00:01Z\",\"level\":\"INFO\",\"service\":\"web\",\"_msg\":"
+	 "\"line one\\n  line two\"}\n"
+	 "{\"_msg\":\"say \\\"hi\\\" a=b, \\\\ x\",\"order_id\":\"ü\"}\n"},
+	{OUTPUT_LOGFMT, "_time=2026-03-01T12:00:00.005306000Z level=ERROR service=payment "
+			"_msg=\"payment declined\" order_id=A-1009 http.status=402\n"
+			"_time=2026-03-01T12:00:01Z level=INFO service=web _msg=\"line one\\n  "
+			"line two\"\n"
+			"_msg=\"say \\\"hi\\\" a=b, \\\\ x\" order_id=ü\n"},
+	{OUTPUT_CSV, "_time,level,service,_msg,order_id,http.status\n"
+		     "2026-03-01T12:00:00.005306000Z,ERROR,payment,payment declined,A-1009,402\n"
+		     "2026-03-01T12:00:01Z,INFO,web,\"line one\n  line two\",,\n"
+		     ",,,\"say \"\"hi\"\" a=b, \\ x\",ü,\n"},
+	{OUTPUT_CAT, "payment declined\nline one\n  line two\nsay \"hi\" a=b, \\ x\n"},
+};
+
+static void test_records(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(golden) / sizeof(golden[0]); i++)
+		assert_string_equal(print_records(golden[i].format), golden[i].expected);
+}
+
+static void test_stats(void **state)
+{
+	static const char table[] = "service     n\npayment    12\nweb      1034\na, b         \n";
+
+	(void)state;
+	assert_string_equal(print_stats(OUTPUT_TABLE), table);
+	assert_string_equal(print_stats(OUTPUT_AUTO), table);
+	assert_string_equal(print_stats(OUTPUT_CSV),
+			    "service,n\npayment,12\nweb,1034\n\"a, b\",\n");
+	assert_string_equal(print_stats(OUTPUT_CAT), "payment\t12\nweb\t1034\na, b\t\n");
+	assert_string_equal(print_stats(OUTPUT_SHORT),
+			    "service=payment n=12\nservice=web n=1034\nservice=\"a, b\"\n");
+}
+
+static void test_reversed_and_limited(void **state)
+{
+	struct print_conf conf = {.format = OUTPUT_CAT, .style = plain, .reversed = true};
+
+	(void)state;
+	assert_string_equal(print(conf, stats_names, stats_rows[0], 2, 3),
+			    "a, b\t\nweb\t1034\npayment\t12\n");
+	conf.limit = 2;
+	assert_string_equal(print(conf, stats_names, stats_rows[0], 2, 3),
+			    "web\t1034\npayment\t12\n");
+	conf.reversed = false;
+	assert_string_equal(print(conf, stats_names, stats_rows[0], 2, 3),
+			    "payment\t12\nweb\t1034\n");
+}
+
+static void test_bars(void **state)
+{
+	static const struct span bar_names[] = {SPAN("_time"), SPAN("hits")};
+	static const struct span bar_rows[][2] = {{SPAN("2026-03-01T12:00:00Z"), SPAN("50")},
+						  {SPAN("2026-03-01T12:05:00Z"), SPAN("1")}};
+	struct print_conf conf = {.bars = true, .style = {.utc = true, .ascii = true}};
+
+	(void)state;
+	assert_string_equal(print(conf, bar_names, bar_rows[0], 2, 2),
+			    "Mar 01 12:00:00.000       50 "
+			    "##################################################\n"
+			    "Mar 01 12:05:00.000        1 #\n");
+}
+
+/* Nothing that a log holds may reach a terminal as a command. */
+static void test_escapes(void **state)
+{
+	static const struct span hostile[] = {SPAN(
+		"\033]0;owned\007 \302\233x \342\200\256abc \357\273\277 \xff\xfe \x7f tab\tok ü")};
+	static const struct span msg[] = {SPAN("_msg")};
+	static const enum output_format all[] = {OUTPUT_SHORT,   OUTPUT_SHORT_ISO, OUTPUT_PRETTY,
+						 OUTPUT_VERBOSE, OUTPUT_JSON,      OUTPUT_LOGFMT,
+						 OUTPUT_CAT,     OUTPUT_TABLE};
+	struct print_conf conf = {.format = OUTPUT_CAT, .style = {.escape = true}};
+
+	(void)state;
+	assert_string_equal(print(conf, msg, hostile, 1, 1),
+			    "\\x1b]0;owned\\x07 \\x9bx \\u202eabc \\ufeff \\xff\\xfe \\x7f "
+			    "tab\tok ü\n");
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		const unsigned char *text;
+
+		conf.format = all[i];
+		text = (const unsigned char *)print(conf, msg, hostile, 1, 1);
+		for (; *text; text++)
+			assert_true(*text >= 0x20 || *text == '\n' || *text == '\t');
+		assert_null(strstr((const char *)text, "\302\233"));
+	}
+	conf.style.escape = false;
+	conf.format = OUTPUT_CAT;
+	assert_memory_equal(print(conf, msg, hostile, 1, 1), hostile[0].ptr, hostile[0].len);
+}
+
+static void test_color(void **state)
+{
+	struct print_conf conf = {.format = OUTPUT_SHORT, .style = {.utc = true, .color = true}};
+
+	(void)state;
+	assert_string_equal(print(conf, names, rows[0], FIELDS, 1),
+			    "\033[2mMar 01 12:00:00.005\033[0m \033[1;31mERROR\033[0m "
+			    "\033[36mpayment\033[0m: payment declined\n");
+}
+
+/* Rows that are kept have a limit, and hitting it is an error. */
+static void test_too_many_to_keep(void **state)
+{
+	struct print_conf conf = {.format = OUTPUT_TABLE, .style = plain};
+	struct printer *printer;
+	static char big[1 << 20];
+	struct span text = span_of(big, sizeof(big)), name = SPAN("x");
+	int r = 0;
+
+	(void)state;
+	memset(big, 'x', sizeof(big));
+	conf.fd = open("/dev/null", O_WRONLY);
+	assert_int_equal(printer_new(&conf, &printer), 0);
+	for (unsigned i = 0; i < 300 && r == 0; i++)
+		r = printer_row(printer, &name, &text, 1);
+	assert_int_equal(r, -ENOBUFS);
+	printer_free(printer);
+	close(conf.fd);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_records),
+		cmocka_unit_test(test_stats),
+		cmocka_unit_test(test_reversed_and_limited),
+		cmocka_unit_test(test_bars),
+		cmocka_unit_test(test_escapes),
+		cmocka_unit_test(test_color),
+		cmocka_unit_test(test_too_many_to_keep),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
