@@ -62,12 +62,13 @@ bool stats_all_fields(const struct span_list *fields)
 	return false;
 }
 
-static bool has_wildcard(const struct span_list *fields)
+size_t stats_plain_fields(const struct span_list *fields)
 {
+	size_t n = 0;
+
 	for (size_t i = 0; i < fields->len; i++)
-		if (field_filter_is_wild(fields->ptr[i]))
-			return true;
-	return false;
+		n += !field_filter_is_wild(fields->ptr[i]);
+	return n;
 }
 
 int stats_columns(struct rows *rows, const struct span_list *fields, struct span **ret_names,
@@ -75,7 +76,7 @@ int stats_columns(struct rows *rows, const struct span_list *fields, struct span
 {
 	const struct span *all = NULL;
 	size_t nall = 0, n = 0;
-	int r = has_wildcard(fields) ? rows_names(rows, &all, &nall) : 0;
+	int r = stats_plain_fields(fields) < fields->len ? rows_names(rows, &all, &nall) : 0;
 
 	if (r < 0)
 		return r;

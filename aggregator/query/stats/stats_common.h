@@ -30,12 +30,16 @@ void stats_print_fields(const struct stats_func *func, struct buf *out);
 void stats_needs_fields(const struct stats_func *func, struct field_set *set);
 
 /*
- * The columns of `rows` that the list selects: a plain name always gives one,
- * a wildcard those that are there.  Names in the rows' arena; 0 or -ENOMEM.
+ * The columns of `rows` that the list selects, plain names first: these always
+ * give one, a wildcard those that are there.  So a row that lacks a plain field
+ * has an empty value, one that lacks a field of a wildcard has none.  Names in
+ * the rows' arena; 0 or -ENOMEM.
  */
 int stats_columns(struct rows *rows, const struct span_list *fields, struct span **ret_names,
 		  size_t *ret_n);
-/* True for a list that is just `*`. */
+/* How many fields of the list are plain names. */
+size_t stats_plain_fields(const struct span_list *fields);
+/* True for a list that has `*`. */
 bool stats_all_fields(const struct span_list *fields);
 
 /* The column as numbers, NaN where it is none; NULL past the arena's budget. */

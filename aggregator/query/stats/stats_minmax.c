@@ -36,7 +36,7 @@ static bool beats(const struct extreme *held, struct span text, double number, i
 	return lang_compare(text, held->text) * sign > 0;
 }
 
-static int update_column(const struct stats_batch *batch, struct span name, int sign)
+static int update_column(const struct stats_batch *batch, struct span name, bool plain, int sign)
 {
 	const double *numbers = stats_numbers(batch->rows, name);
 	const struct column *column = rows_column(batch->rows, name);
@@ -57,7 +57,7 @@ static int update_column(const struct stats_batch *batch, struct span name, int 
 			continue;
 		struct span text = ints ? column_text(column, row, scratch) : texts[row];
 
-		if (!beats(held, text, numbers[row], sign))
+		if ((text.len == 0 && !plain) || !beats(held, text, numbers[row], sign))
 			continue;
 		held->has = true;
 		held->number = numbers[row];
@@ -76,7 +76,7 @@ static int update(const struct stats_func *func, const struct stats_batch *batch
 	int r = stats_columns(batch->rows, &f->fields, &names, &n);
 
 	for (size_t i = 0; i < n && r >= 0; i++)
-		r = update_column(batch, names[i], sign);
+		r = update_column(batch, names[i], i < stats_plain_fields(&f->fields), sign);
 	return r;
 }
 

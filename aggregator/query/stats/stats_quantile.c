@@ -156,8 +156,8 @@ static int samples_add(const struct stats_batch *batch, struct samples *samples,
 static int update(const struct stats_func *func, const struct stats_batch *batch)
 {
 	const struct stats_of_fields *f = (const struct stats_of_fields *)func;
+	size_t n, plain = stats_plain_fields(&f->fields);
 	struct span *names;
-	size_t n;
 	uint32_t row;
 	int r = stats_columns(batch->rows, &f->fields, &names, &n);
 
@@ -168,6 +168,8 @@ static int update(const struct stats_func *func, const struct stats_batch *batch
 		if (!numbers)
 			return -ENOMEM;
 		stats_each_row (batch, row) {
+			if (texts[row].len == 0 && i >= plain)
+				continue;
 			r = samples_add(batch, stats_state(batch, row), numbers[row], texts[row]);
 			if (r < 0)
 				return r;
