@@ -1,12 +1,33 @@
 #include "common/base/num.h"
 #include "common/parse/canon.h"
 
-static int hex_value(char c)
+/* Value of a hex digit, plus one; 0 for what is none. */
+static const uint8_t hex_value[256] = {
+	['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,
+	['6'] = 7,  ['7'] = 8,  ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+	['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16, ['A'] = 11, ['B'] = 12,
+	['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
+
+/*
+ * The usual case, exactly `digits` hex digits, without a branch that depends
+ * on them: they are random, and each guess that failed cost more than the rest
+ * of the parser (8 % of the shipper's time).
+ */
+static bool copy_exact(struct span text, unsigned digits, char *hex)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+	unsigned valid = 1, any = 0;
+
+	if (text.len != digits)
+		return false;
+	for (unsigned i = 0; i < digits; i++) {
+		unsigned value = hex_value[(unsigned char)text.ptr[i]];
+
+		valid &= value != 0;
+		any |= value - 1;
+		hex[i] = (char)(text.ptr[i] | 0x20); /* digits have that bit, too */
+	}
+	return valid && any;
 }
 
 /* Hex digits, dashes left out → right-aligned in `digits` places. */
@@ -16,7 +37,7 @@ static bool copy_hex(struct span text, unsigned digits, char *hex)
 	unsigned n = 0, any = 0;
 
 	for (size_t i = 0; i < text.len; i++) {
-		int value = hex_value(text.ptr[i]);
+		int value = hex_value[(unsigned char)text.ptr[i]] - 1;
 
 		if (text.ptr[i] == '-')
 			continue;
@@ -53,7 +74,10 @@ bool trace_id_parse(struct span text, bool decimal, unsigned digits, char *ret_h
 		return false; /* "1", "none": numbers and words, not ids */
 	char hex[32];
 
-	if (!(decimal ? copy_decimal(text, digits, hex) : copy_hex(text, digits, hex)))
+	bool good = decimal ? copy_decimal(text, digits, hex)
+			    : copy_exact(text, digits, hex) || copy_hex(text, digits, hex);
+
+	if (!good)
 		return false;
 	memcpy(ret_hex, hex, digits);
 	return true;
