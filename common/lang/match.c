@@ -8,21 +8,34 @@
 #include "common/base/utf8.h"
 #include "common/conf/regex.h"
 #include "common/data/json_scan.h"
+#include "common/lang/find.h"
 #include "common/lang/number.h"
 #include "common/lang/pattern.h"
 #include "common/lang/stream.h"
 #include "common/lang/token.h"
 #include <stdlib.h>
 
+typedef ptrdiff_t finder(struct span text, struct span piece);
+
+/* The next byte behind the word that byte `at` is in where another may begin. */
+static size_t behind_word(struct span text, size_t at)
+{
+	struct span rest = span_skip(text, at), word;
+
+	if (!text_starts_with_word(rest) || !token_next(&rest, &word))
+		return at + 1;
+	return at + word.len + 1;
+}
+
 /* Byte where `phrase` stands as whole words, or -1.  `open_end`: its last word may go on. */
-static ptrdiff_t find_words(struct span text, struct span phrase, bool open_end)
+static ptrdiff_t find_words(struct span text, struct span phrase, bool open_end, finder *find)
 {
 	bool starts = text_starts_with_word(phrase);
 	bool ends = !open_end && text_ends_with_word(phrase);
 	size_t at = 0;
 
 	while (at + phrase.len <= text.len) {
-		ptrdiff_t found = span_find(span_skip(text, at), phrase);
+		ptrdiff_t found = find(span_skip(text, at), phrase);
 
 		if (found < 0)
 			return -1;
@@ -30,19 +43,19 @@ static ptrdiff_t find_words(struct span text, struct span phrase, bool open_end)
 		if (!(starts && text_ends_with_word(span_take(text, at))) &&
 		    !(ends && text_starts_with_word(span_skip(text, at + phrase.len))))
 			return (ptrdiff_t)at;
-		at++;
+		at = starts ? behind_word(text, at) : at + 1;
 	}
 	return -1;
 }
 
 static bool has_phrase(struct span text, struct span phrase)
 {
-	return phrase.len ? find_words(text, phrase, false) >= 0 : text.len == 0;
+	return phrase.len ? find_words(text, phrase, false, text_find) >= 0 : text.len == 0;
 }
 
 static bool has_prefix(struct span text, struct span prefix)
 {
-	return prefix.len ? find_words(text, prefix, true) >= 0 : text.len > 0;
+	return prefix.len ? find_words(text, prefix, true, text_find) >= 0 : text.len > 0;
 }
 
 static bool match_phrase(const struct filter *leaf, struct span text)
@@ -57,7 +70,7 @@ static bool match_prefix(const struct filter *leaf, struct span text)
 
 static bool match_substring(const struct filter *leaf, struct span text)
 {
-	return span_find(text, leaf->text) >= 0;
+	return text_find(text, leaf->text) >= 0;
 }
 
 static bool match_regex(const struct filter *leaf, struct span text)
@@ -75,53 +88,35 @@ static bool match_exact_prefix(const struct filter *leaf, struct span text)
 	return span_starts(text, leaf->text);
 }
 
-static bool is_lower_ascii(struct span text)
+/*
+ * ASCII letters are compared as they stand.  A few others have an ASCII letter
+ * as their lower case (the Kelvin sign), so before a text with such bytes is
+ * said not to match, all of it is lowered; so it is if the phrase isn't ASCII.
+ */
+static bool match_any_case(struct span text, struct span lower, bool open_end)
 {
-	for (size_t i = 0; i < text.len; i++)
-		if ((uint8_t)text.ptr[i] >= 0x80 || (text.ptr[i] >= 'A' && text.ptr[i] <= 'Z'))
+	if (lower.len == 0)
+		return open_end ? text.len > 0 : text.len == 0;
+	if (text_is_ascii(lower)) {
+		if (find_words(text, lower, open_end, text_find_fold) >= 0)
+			return true;
+		if (text_is_ascii(text))
 			return false;
-	return true;
-}
-
-#define LOWER_STACK_MAX 2048
-
-/* Lower an ASCII text on the stack; false if it is too long or not ASCII. */
-static bool lower_ascii(struct span text, char *lower)
-{
-	if (text.len > LOWER_STACK_MAX)
-		return false;
-	for (size_t i = 0; i < text.len; i++) {
-		if ((uint8_t)text.ptr[i] >= 0x80)
-			return false;
-		lower[i] = text.ptr[i] >= 'A' && text.ptr[i] <= 'Z' ? (char)(text.ptr[i] + 32)
-								    : text.ptr[i];
 	}
-	return true;
-}
-
-static bool match_lowered(struct span text, struct span lower,
-			  bool (*has)(struct span, struct span))
-{
-	char stack[LOWER_STACK_MAX];
-
-	if (is_lower_ascii(text))
-		return has(text, lower);
-	if (lower_ascii(text, stack))
-		return has(span_of(stack, text.len), lower);
 	_cleanup_(buf_release) struct buf copy = BUF_INIT(SIZE_MAX / 2);
 
 	text_lower(text, &copy);
-	return has(buf_span(&copy), lower);
+	return find_words(buf_span(&copy), lower, open_end, text_find) >= 0;
 }
 
 static bool match_any_case_phrase(const struct filter *leaf, struct span text)
 {
-	return match_lowered(text, leaf->lower, has_phrase);
+	return match_any_case(text, leaf->lower, false);
 }
 
 static bool match_any_case_prefix(const struct filter *leaf, struct span text)
 {
-	return match_lowered(text, leaf->lower, has_prefix);
+	return match_any_case(text, leaf->lower, true);
 }
 
 static bool match_seq(const struct filter *leaf, struct span text)
@@ -131,7 +126,7 @@ static bool match_seq(const struct filter *leaf, struct span text)
 
 		if (phrase.len == 0)
 			continue;
-		ptrdiff_t at = find_words(text, phrase, false);
+		ptrdiff_t at = find_words(text, phrase, false, text_find);
 
 		if (at < 0)
 			return false;
@@ -190,10 +185,19 @@ static int compare_text(const void *key, const void *element)
 	return span_cmp(*(const struct span *)key, *(const struct span *)element);
 }
 
+/* Below this many values, comparing lengths one after the other is faster. */
+#define FEW_VALUES 16
+
 static bool has_value(const struct filter *leaf, struct span text)
 {
-	return leaf->values.len && bsearch(&text, leaf->values.ptr, leaf->values.len,
-					   sizeof(*leaf->values.ptr), compare_text);
+	const struct filter_values *values = &leaf->values;
+
+	if (values->len > FEW_VALUES)
+		return bsearch(&text, values->ptr, values->len, sizeof(*values->ptr), compare_text);
+	for (size_t i = 0; i < values->len; i++)
+		if (span_eq(values->ptr[i], text))
+			return true;
+	return false;
 }
 
 static bool match_contains_all(const struct filter *leaf, struct span text)

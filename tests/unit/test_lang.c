@@ -11,6 +11,8 @@
 
 #include "common/base/cleanup.h"
 #include "common/lang/ast/query.h"
+
+#include "common/lang/find.h"
 #include "common/lang/match.h"
 #include "common/lang/number.h"
 #include "common/lang/quote.h"
@@ -437,6 +439,7 @@ static void test_long_values(void **state)
 		"i(AAAB)",
 		"aaab",
 		"seq(a, a, a)",
+		"\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!a\"",
 		"~\"a+b\"",
 		"*aab*",
 		"_msg:>5",
@@ -454,6 +457,37 @@ static void test_long_values(void **state)
 		query_free(query);
 	}
 	buf_release(&text);
+}
+
+/* Against the naive search, on texts of few letters, at each alignment and length. */
+static void test_find(void **state)
+{
+	char text[80], piece[20], folded[80];
+	unsigned seed = 1;
+
+	(void)state;
+	for (int round = 0; round < 200000; round++) {
+		size_t len = (size_t)rand_r(&seed) % sizeof(text);
+		size_t n = (size_t)rand_r(&seed) % sizeof(piece);
+
+		for (size_t i = 0; i < len; i++) {
+			text[i] = "abAB"[rand_r(&seed) % 4];
+			folded[i] = (char)(text[i] | 0x20);
+		}
+		for (size_t i = 0; i < n; i++)
+			piece[i] = "ab"[rand_r(&seed) % 2];
+		struct span pattern = span_of(piece, n);
+
+		assert_int_equal(text_find(span_of(text, len), pattern),
+				 span_find(span_of(text, len), pattern));
+		assert_int_equal(text_find_fold(span_of(text, len), pattern),
+				 span_find(span_of(folded, len), pattern));
+	}
+	assert_true(text_is_ascii(SPAN("0123456789\x7f")));
+	assert_false(text_is_ascii(SPAN("0123456789\x80")));
+	assert_false(text_is_ascii(SPAN("é0123456789")));
+	assert_int_equal(text_find_fold(SPAN("a@[`{B"), SPAN("`{b")), 3);
+	assert_int_equal(text_find_fold(SPAN("a@[B"), SPAN("`{b")), -1);
 }
 
 static void test_time_range(void **state)
@@ -594,15 +628,25 @@ static void test_set_values(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_words),           cmocka_unit_test(test_case_mapping),
-		cmocka_unit_test(test_quotes),          cmocka_unit_test(test_tokens),
-		cmocka_unit_test(test_lists),           cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_integers),        cmocka_unit_test(test_addresses),
-		cmocka_unit_test(test_durations_print), cmocka_unit_test(test_order),
-		cmocka_unit_test(test_nearest),         cmocka_unit_test(test_carets),
-		cmocka_unit_test(test_limits),          cmocka_unit_test(test_long_values),
-		cmocka_unit_test(test_time_range),      cmocka_unit_test(test_fields),
-		cmocka_unit_test(test_record),          cmocka_unit_test(test_value_types),
+		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_case_mapping),
+		cmocka_unit_test(test_quotes),
+		cmocka_unit_test(test_tokens),
+		cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_integers),
+		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_durations_print),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_nearest),
+		cmocka_unit_test(test_carets),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_long_values),
+		cmocka_unit_test(test_find),
+		cmocka_unit_test(test_time_range),
+		cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_record),
+		cmocka_unit_test(test_value_types),
 		cmocka_unit_test(test_set_values),
 	};
 
