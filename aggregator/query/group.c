@@ -141,6 +141,15 @@ static int key_of(struct key_maker *maker, uint32_t row, struct span *ret)
 	return 0;
 }
 
+struct span group_key(const struct column *columns, size_t ncolumns, uint32_t row,
+		      struct arena *scratch)
+{
+	struct key_maker maker = {.columns = columns, .ncolumns = ncolumns, .scratch = scratch};
+	struct span key;
+
+	return key_of(&maker, row, &key) < 0 ? (struct span){0} : key;
+}
+
 static int find_row(struct group_table *table, struct key_maker *maker, uint32_t row,
 		    char **ret_state)
 {

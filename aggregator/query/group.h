@@ -38,6 +38,10 @@ int group_only(struct group_table *table, struct stage *stage, char **ret_state)
 int group_put(struct group_table *table, struct stage *stage, struct span key, char **ret_state,
 	      bool *ret_added);
 
+/* The key of a row, in `scratch` or the column; ptr NULL = no memory. */
+struct span group_key(const struct column *columns, size_t ncolumns, uint32_t row,
+		      struct arena *scratch);
+
 /* Iterate; *at starts at 0. */
 bool group_next(const struct group_table *table, size_t *at, struct span *ret_key,
 		char **ret_state);

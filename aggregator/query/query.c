@@ -74,9 +74,31 @@ static int filter_block(struct query_run *run, struct rows *rows)
 	return r < 0 ? r : rows_keep(rows, bits);
 }
 
+static void note_cost(struct query_worker *worker, const struct rows *rows, int64_t start_ns)
+{
+	const struct row_block *block = rows->block;
+	struct query_cost *cost = &worker->stored;
+
+	worker->blocks_scanned++;
+	worker->rows_scanned += block->nrows;
+	worker->bytes_scanned += block->bytes;
+	worker->rows_matched += rows->n;
+	worker->columns_read += rows->loads;
+	worker->values_read += (uint64_t)rows->loads * block->nrows;
+	if (!block->bytes)
+		return;
+	cost->blocks++;
+	cost->rows += block->nrows;
+	cost->matched += rows->n;
+	cost->bytes += block->bytes;
+	cost->values += (uint64_t)rows->loads * block->nrows;
+	cost->ns += clock_mono_ns() - start_ns;
+}
+
 static int scan_block(struct query_worker *worker, struct row_block *block)
 {
 	struct query_run *run = worker->run;
+	int64_t start_ns = clock_mono_ns();
 	struct rows rows;
 	int r;
 
@@ -91,14 +113,9 @@ static int scan_block(struct query_worker *worker, struct row_block *block)
 		worker->blocks_skipped++;
 		return 0;
 	}
-	worker->blocks_scanned++;
-	worker->rows_scanned += block->nrows;
-	worker->bytes_scanned += block->bytes;
-	worker->rows_matched += rows.n;
 	if (r >= 0 && rows.n)
 		r = prefetch(run, &rows);
-	worker->columns_read += rows.loads;
-	worker->values_read += (uint64_t)rows.loads * block->nrows;
+	note_cost(worker, &rows, start_ns);
 	if (r == -EBADMSG) {
 		run_partial(run, rows.err.text);
 		return 0;

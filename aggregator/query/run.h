@@ -14,6 +14,12 @@
 #include "aggregator/query/query.h"
 #include <pthread.h>
 
+/* What reading stored blocks has cost; rows at hand have no stored bytes. */
+struct query_cost {
+	uint64_t blocks, rows, matched, bytes, values;
+	int64_t ns;
+};
+
 struct query_worker {
 	struct query_run *run;
 	unsigned index;
@@ -21,6 +27,7 @@ struct query_worker {
 	struct arena arena; /* of the rows that are being pushed */
 	uint64_t rows_scanned, rows_matched, bytes_scanned;
 	uint64_t blocks_scanned, blocks_skipped, columns_read, values_read;
+	struct query_cost stored;
 };
 
 /* What all runs of one query_execute() share. */

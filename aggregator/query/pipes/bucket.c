@@ -59,30 +59,13 @@ static bool parse_step(struct span text, struct bucket *ret)
 	return parse_amount(text, &ret->step);
 }
 
-/* A word, with a sign or slash in front of it. */
-static struct span signed_word(struct lex *lex, const char *signs)
-{
-	struct span word = lex->text;
-	const char *end;
-
-	if (lex_is_any(lex, signs)) {
-		struct span sign = lex->raw;
-
-		lex_next(lex);
-		if (lex->space || lex->kind != LEX_WORD)
-			return sign;
-		end = lex->raw.ptr + lex->raw.len;
-		word = span_between(sign.ptr, end);
-	}
-	lex_next(lex);
-	return word;
-}
-
 int bucket_parse(struct lex *lex, struct bucket *ret)
 {
 	size_t pos = lex->pos;
+	int r = lex_compound(lex, "step", "", &ret->step_text);
 
-	ret->step_text = signed_word(lex, "/ -");
+	if (r < 0)
+		return r;
 	if (!parse_step(ret->step_text, ret))
 		return lex_error_at(
 			lex, pos,
@@ -91,7 +74,9 @@ int bucket_parse(struct lex *lex, struct bucket *ret)
 	if (!lex_accept(lex, "offset"))
 		return 0;
 	pos = lex->pos;
-	ret->offset_text = signed_word(lex, "-");
+	r = lex_compound(lex, "offset", "", &ret->offset_text);
+	if (r < 0)
+		return r;
 	if (!parse_amount(ret->offset_text, &ret->offset))
 		return lex_error_at(lex, pos, "expected an offset as 2h or 100, found `%.*s`",
 				    SPAN_FMT(ret->offset_text));

@@ -5,6 +5,8 @@
 #include <errno.h>
 
 const struct pipe_ops *const pipe_table[] = {
+	&pipe_block_stats_ops,       /* block_stats */
+	&pipe_blocks_count_ops,      /* blocks_count */
 	&pipe_collapse_nums_ops,     /* collapse_nums */
 	&pipe_copy_ops,              /* copy cp */
 	&pipe_decolorize_ops,        /* decolorize */
@@ -21,6 +23,7 @@ const struct pipe_ops *const pipe_table[] = {
 	&pipe_format_ops,            /* format */
 	&pipe_generate_sequence_ops, /* generate_sequence */
 	&pipe_hash_ops,              /* hash */
+	&pipe_join_ops,              /* join */
 	&pipe_json_array_len_ops,    /* json_array_len */
 	&pipe_last_ops,              /* last */
 	&pipe_len_ops,               /* len */
@@ -30,16 +33,21 @@ const struct pipe_ops *const pipe_table[] = {
 	&pipe_pack_json_ops,         /* pack_json */
 	&pipe_pack_logfmt_ops,       /* pack_logfmt */
 	&pipe_patterns_ops,          /* patterns */
+	&pipe_query_stats_ops,       /* query_stats */
 	&pipe_rename_ops,            /* rename mv */
 	&pipe_replace_ops,           /* replace */
 	&pipe_replace_regexp_ops,    /* replace_regexp */
+	&pipe_running_stats_ops,     /* running_stats */
+	&pipe_sample_ops,            /* sample */
 	&pipe_set_stream_fields_ops, /* set_stream_fields */
 	&pipe_sort_ops,              /* sort order */
 	&pipe_split_ops,             /* split */
 	&pipe_stats_ops,             /* stats */
 	&pipe_time_add_ops,          /* time_add */
 	&pipe_top_ops,               /* top */
+	&pipe_total_stats_ops,       /* total_stats */
 	&pipe_trace_ops,             /* trace */
+	&pipe_union_ops,             /* union */
 	&pipe_uniq_ops,              /* uniq */
 	&pipe_unpack_json_ops,       /* unpack_json */
 	&pipe_unpack_logfmt_ops,     /* unpack_logfmt */

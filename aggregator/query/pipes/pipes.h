@@ -6,6 +6,8 @@
 
 #include "aggregator/query/pipe.h"
 
+extern const struct pipe_ops pipe_block_stats_ops;
+extern const struct pipe_ops pipe_blocks_count_ops;
 extern const struct pipe_ops pipe_collapse_nums_ops;
 extern const struct pipe_ops pipe_copy_ops;
 extern const struct pipe_ops pipe_decolorize_ops;
@@ -22,6 +24,7 @@ extern const struct pipe_ops pipe_first_ops;
 extern const struct pipe_ops pipe_format_ops;
 extern const struct pipe_ops pipe_generate_sequence_ops;
 extern const struct pipe_ops pipe_hash_ops;
+extern const struct pipe_ops pipe_join_ops;
 extern const struct pipe_ops pipe_json_array_len_ops;
 extern const struct pipe_ops pipe_last_ops;
 extern const struct pipe_ops pipe_len_ops;
@@ -31,16 +34,21 @@ extern const struct pipe_ops pipe_offset_ops;
 extern const struct pipe_ops pipe_pack_json_ops;
 extern const struct pipe_ops pipe_pack_logfmt_ops;
 extern const struct pipe_ops pipe_patterns_ops;
+extern const struct pipe_ops pipe_query_stats_ops;
 extern const struct pipe_ops pipe_rename_ops;
 extern const struct pipe_ops pipe_replace_ops;
 extern const struct pipe_ops pipe_replace_regexp_ops;
+extern const struct pipe_ops pipe_running_stats_ops;
+extern const struct pipe_ops pipe_sample_ops;
 extern const struct pipe_ops pipe_set_stream_fields_ops;
 extern const struct pipe_ops pipe_sort_ops;
 extern const struct pipe_ops pipe_split_ops;
 extern const struct pipe_ops pipe_stats_ops;
 extern const struct pipe_ops pipe_time_add_ops;
 extern const struct pipe_ops pipe_top_ops;
+extern const struct pipe_ops pipe_total_stats_ops;
 extern const struct pipe_ops pipe_trace_ops;
+extern const struct pipe_ops pipe_union_ops;
 extern const struct pipe_ops pipe_uniq_ops;
 extern const struct pipe_ops pipe_unpack_json_ops;
 extern const struct pipe_ops pipe_unpack_logfmt_ops;
