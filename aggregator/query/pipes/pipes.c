@@ -43,6 +43,7 @@ const struct pipe_ops *const pipe_table[] = {
 	&pipe_sort_ops,              /* sort order */
 	&pipe_split_ops,             /* split */
 	&pipe_stats_ops,             /* stats */
+	&pipe_stream_context_ops,    /* stream_context */
 	&pipe_time_add_ops,          /* time_add */
 	&pipe_top_ops,               /* top */
 	&pipe_total_stats_ops,       /* total_stats */

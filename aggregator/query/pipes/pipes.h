@@ -44,6 +44,7 @@ extern const struct pipe_ops pipe_set_stream_fields_ops;
 extern const struct pipe_ops pipe_sort_ops;
 extern const struct pipe_ops pipe_split_ops;
 extern const struct pipe_ops pipe_stats_ops;
+extern const struct pipe_ops pipe_stream_context_ops;
 extern const struct pipe_ops pipe_time_add_ops;
 extern const struct pipe_ops pipe_top_ops;
 extern const struct pipe_ops pipe_total_stats_ops;

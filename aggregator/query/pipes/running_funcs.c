@@ -39,7 +39,7 @@ static int sum_update(const struct running_item *item, struct running_state *sta
 	for (size_t i = 0; i < n; i++) {
 		double number;
 
-		if (!lang_value_number(texts[i], &number))
+		if (!lang_plain_number(texts[i], &number))
 			continue;
 		state->sum += number;
 		state->n++;

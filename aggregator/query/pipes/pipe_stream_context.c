@@ -1,0 +1,375 @@
+/*
+ * stream_context before B after A [time_window D]: grep -B -A for streams.
+ *
+ * The rows that matched are remembered as {stream, time}.  At the end each
+ * stream is read again around them, and what lies within B rows before and A
+ * rows after a match comes out; chunks that don't touch are parted by a row
+ * whose _msg is `---`.
+ *
+ *	stream   . . . . M . . . . . . . M . . .
+ *	-B1 -A2        |-----|         |-----|
+ */
+#include "aggregator/query/group.h"
+#include "aggregator/query/kept.h"
+#include "aggregator/query/pipes/pipes.h"
+#include "common/base/clock.h"
+#include "common/lang/number.h"
+#include <errno.h>
+#include <stdlib.h>
+
+#define WINDOW_DEFAULT (NS_PER_SEC * 3600)
+#define LINES_MAX      1000000
+
+struct pipe_context {
+	struct pipe pipe;
+	uint64_t before, after;
+	int64_t window;
+};
+
+/* The times of one stream's matches. */
+struct context_times {
+	int64_t *ptr;
+	size_t len, cap;
+};
+
+struct context_worker {
+	bool open;
+	struct group_table streams; /* _stream → struct context_times */
+};
+
+static int parse_lines(struct lex *lex, const char *what, uint64_t *ret)
+{
+	int r = lex_parse_u64(lex, what, ret);
+
+	if (r >= 0 && *ret > LINES_MAX)
+		return lex_error(lex, "`%s` is at most %d", what, LINES_MAX);
+	return r;
+}
+
+static int context_parse(struct lex *lex, struct pipe **ret)
+{
+	struct pipe_context *context = PIPE_NEW(lex, struct pipe_context, &pipe_stream_context_ops);
+	bool given = false;
+	struct span text;
+	int r = 0;
+
+	if (!context)
+		return pipe_no_memory(lex);
+	*ret = &context->pipe;
+	context->window = WINDOW_DEFAULT;
+	while (r >= 0 && lex_is_any(lex, "before after")) {
+		given = true;
+		if (lex_accept(lex, "before"))
+			r = parse_lines(lex, "before", &context->before);
+		else if (lex_accept(lex, "after"))
+			r = parse_lines(lex, "after", &context->after);
+	}
+	if (r >= 0 && !given)
+		return lex_error(lex, "expected `before N` or `after N`");
+	if (r >= 0 && lex_accept(lex, "time_window"))
+		r = lex_parse_duration(lex, "time_window", &context->window, &text);
+	if (r >= 0 && context->window <= 0)
+		return lex_error(lex, "`time_window` must be above 0");
+	return r;
+}
+
+static void context_print(const struct pipe *pipe, struct buf *out)
+{
+	const struct pipe_context *context = (const struct pipe_context *)pipe;
+	char text[40];
+
+	buf_puts(out, SPAN("stream_context before "));
+	buf_put_u64(out, context->before);
+	buf_puts(out, SPAN(" after "));
+	buf_put_u64(out, context->after);
+	if (context->window != WINDOW_DEFAULT) {
+		buf_puts(out, SPAN(" time_window "));
+		buf_put(out, text, lang_format_duration(text, context->window));
+	}
+}
+
+static void context_needs(const struct pipe *pipe, struct field_set *set)
+{
+	(void)pipe;
+	field_set_reset(set, false);
+	field_set_add(set, SPAN("_stream"));
+	field_set_add(set, SPAN("_time"));
+}
+
+static int context_open(struct stage *stage)
+{
+	int r = stage_new_states(stage, sizeof(struct context_worker));
+
+	for (unsigned i = 0; r >= 0 && i < stage_workers(stage); i++) {
+		struct context_worker *worker = stage_state(stage, i);
+
+		group_table_init(&worker->streams, sizeof(struct context_times));
+		worker->open = true;
+	}
+	return r;
+}
+
+static int add_time(struct stage *stage, struct context_times *times, int64_t ns)
+{
+	if (times->len == times->cap) {
+		size_t cap = times->cap ? times->cap * 2 : 16;
+		int r = stage_charge(stage, (cap - times->cap) * sizeof(*times->ptr));
+		int64_t *ptr;
+
+		if (r < 0)
+			return r;
+		ptr = realloc(times->ptr, cap * sizeof(*ptr));
+		if (!ptr)
+			return stage_fail(stage, -ENOMEM, "out of memory");
+		times->ptr = ptr;
+		times->cap = cap;
+	}
+	times->ptr[times->len++] = ns;
+	return 0;
+}
+
+/* The time of a row; false if it has none. */
+static bool time_of(const struct column *column, uint32_t row, int64_t *ret_ns)
+{
+	char scratch[64];
+
+	if (column->kind != COLUMN_TIME)
+		return lang_time(column_text(column, row, scratch), ret_ns);
+	*ret_ns = column->ints[row];
+	return true;
+}
+
+static int context_push(struct stage *stage, unsigned number, struct rows *rows)
+{
+	struct context_worker *worker = stage_state(stage, number);
+	struct column stream = *rows_column(rows, SPAN("_stream"));
+	const struct column *time = rows_column(rows, SPAN("_time"));
+	char **states;
+	int r = rows->failed;
+
+	if (r >= 0)
+		r = group_find(&worker->streams, stage, &stream, 1, rows->n, rows->arena, &states);
+	for (uint32_t i = 0; r >= 0 && i < rows->n; i++) {
+		int64_t ns;
+
+		if (time_of(time, i, &ns))
+			r = add_time(stage, (struct context_times *)(void *)states[i], ns);
+	}
+	return r;
+}
+
+static int merge_times(void *ctx, char *to, char *from)
+{
+	struct context_times *theirs = (struct context_times *)(void *)from;
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < theirs->len; i++)
+		r = add_time(ctx, (struct context_times *)(void *)to, theirs->ptr[i]);
+	free(theirs->ptr);
+	theirs->ptr = NULL;
+	return r;
+}
+
+/* One row of the stream that was read again. */
+struct context_row {
+	struct kept_ref ref;
+	int64_t ns;
+	bool wanted;
+};
+
+struct context_read {
+	struct stage *stage;
+	struct kept kept;
+	VEC(struct context_row) rows;
+};
+
+static int read_rows(void *ctx, struct rows *rows)
+{
+	struct context_read *read = ctx;
+	const struct column *time = rows_column(rows, SPAN("_time"));
+	uint32_t batch = (uint32_t)read->kept.batches.len;
+	int r = kept_add(&read->kept, read->stage, rows);
+
+	for (uint32_t i = 0; r >= 0 && i < rows->n; i++) {
+		struct context_row row = {.ref = {batch, i}};
+
+		if (time_of(time, i, &row.ns) && vec_push(&read->rows, row) < 0)
+			r = stage_fail(read->stage, -ENOMEM, "out of memory");
+	}
+	return r;
+}
+
+static int compare_ns(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int compare_rows(const void *a, const void *b)
+{
+	return compare_ns(&((const struct context_row *)a)->ns,
+			  &((const struct context_row *)b)->ns);
+}
+
+/* All rows of the stream from `min` to `max`. */
+static int read_stream(struct context_read *read, struct span stream, int64_t min, int64_t max)
+{
+	struct filter in_time = {.kind = FILTER_TIME, .field = SPAN("_time")};
+	struct filter in_stream = {.kind = FILTER_EXACT, .field = SPAN("_stream"), .text = stream};
+	struct filter *kids[] = {&in_time, &in_stream};
+	struct filter both = {.kind = FILTER_AND, .kids = kids, .nkids = 2};
+	struct query query = {.filter = &both, .root = &query};
+	int r;
+
+	in_time.tmin = min;
+	in_time.tmax = max;
+	r = stage_run_query(read->stage, &query, read_rows, read);
+	if (r >= 0)
+		qsort(read->rows.ptr, read->rows.len, sizeof(*read->rows.ptr), compare_rows);
+	return r;
+}
+
+/* Mark what lies around each match. */
+static void mark_rows(struct context_read *read, const struct pipe_context *context,
+		      const struct context_times *times)
+{
+	size_t at = 0, n = read->rows.len, end = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct context_row *row = &read->rows.ptr[i];
+
+		while (at < times->len && times->ptr[at] < row->ns)
+			at++;
+		if (at < times->len && times->ptr[at] == row->ns) {
+			size_t back = context->before < i ? i - (size_t)context->before : 0;
+
+			for (size_t k = i; k-- > back && !read->rows.ptr[k].wanted;)
+				read->rows.ptr[k].wanted = true;
+			end = i + 1 + (size_t)context->after;
+		}
+		row->wanted |= i < end;
+	}
+}
+
+static int push_delimiter(struct stage *stage, struct span stream, int64_t ns)
+{
+	struct arena *arena = stage_rows_arena(stage, 0);
+	struct rows rows;
+	int r;
+
+	arena_reset(arena);
+	rows_init(&rows, arena, 1);
+	r = rows_set_const(&rows, SPAN("_msg"), SPAN("---"));
+	if (r >= 0)
+		r = rows_set_const(&rows, SPAN("_stream"), stream);
+	if (r >= 0)
+		r = rows_set_times(&rows, SPAN("_time"), &ns);
+	return r < 0 ? r : stage_push(stage->next, 0, &rows);
+}
+
+static int push_chunks(struct context_read *read, struct span stream, bool *chunk_before)
+{
+	struct kept_ref *refs = calloc(read->rows.len + 1, sizeof(*refs));
+	int r = refs ? 0 : stage_fail(read->stage, -ENOMEM, "out of memory");
+
+	for (size_t i = 0; r == 0 && i < read->rows.len;) {
+		size_t n = 0;
+		int64_t ns = read->rows.ptr[i].ns;
+
+		for (; i < read->rows.len && read->rows.ptr[i].wanted; i++)
+			refs[n++] = read->rows.ptr[i].ref;
+		if (n && *chunk_before)
+			r = push_delimiter(read->stage, stream, ns);
+		if (n && r == 0)
+			r = kept_push(&read->kept, refs, n, read->stage, NULL, NULL);
+		*chunk_before |= n > 0;
+		i += n == 0;
+	}
+	free(refs);
+	return r;
+}
+
+static int64_t add_saturated(int64_t a, int64_t b)
+{
+	int64_t sum;
+
+	if (__builtin_add_overflow(a, b, &sum))
+		return b < 0 ? INT64_MIN : INT64_MAX;
+	return sum;
+}
+
+static int push_stream(struct stage *stage, struct span stream, struct context_times *times,
+		       bool *chunk_before)
+{
+	const struct pipe_context *context = stage_pipe(stage);
+	struct context_read read = {.stage = stage};
+	int r;
+
+	if (!times->len)
+		return 0;
+	qsort(times->ptr, times->len, sizeof(*times->ptr), compare_ns);
+	kept_init(&read.kept);
+	r = read_stream(&read, stream, add_saturated(times->ptr[0], -context->window),
+			add_saturated(times->ptr[times->len - 1], context->window));
+	if (r >= 0) {
+		mark_rows(&read, context, times);
+		r = push_chunks(&read, stream, chunk_before);
+	}
+	stage_uncharge(stage, read.kept.arena.charged);
+	kept_release(&read.kept);
+	vec_release(&read.rows);
+	return r;
+}
+
+static int context_finish(struct stage *stage)
+{
+	struct context_worker *all = stage_state(stage, 0);
+	bool chunk_before = false;
+	struct span stream;
+	char *state;
+	size_t at = 0;
+	int r = 0;
+
+	for (unsigned i = 1; r >= 0 && i < stage_workers(stage); i++) {
+		struct context_worker *worker = stage_state(stage, i);
+
+		r = group_merge(&all->streams, &worker->streams, stage, merge_times, stage);
+	}
+	while (r == 0 && group_next(&all->streams, &at, &stream, &state))
+		r = push_stream(stage, stream, (struct context_times *)(void *)state,
+				&chunk_before);
+	return r < 0 ? r : 0;
+}
+
+static void context_close(struct stage *stage)
+{
+	for (unsigned i = 0; stage->state && i < stage_workers(stage); i++) {
+		struct context_worker *worker = stage_state(stage, i);
+		struct span stream;
+		char *state;
+		size_t at = 0;
+
+		if (!worker->open)
+			continue;
+		while (group_next(&worker->streams, &at, &stream, &state))
+			free(((struct context_times *)(void *)state)->ptr);
+	}
+	for (unsigned i = 0; stage->state && i < stage_workers(stage); i++) {
+		struct context_worker *worker = stage_state(stage, i);
+
+		if (worker->open)
+			group_table_release(&worker->streams);
+	}
+}
+
+const struct pipe_ops pipe_stream_context_ops = {
+	.names = "stream_context",
+	.parse = context_parse,
+	.print = context_print,
+	.needs = context_needs,
+	.open = context_open,
+	.push = context_push,
+	.finish = context_finish,
+	.close = context_close,
+};
