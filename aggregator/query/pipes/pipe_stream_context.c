@@ -76,7 +76,7 @@ static int context_parse(struct lex *lex, struct pipe **ret)
 static void context_print(const struct pipe *pipe, struct buf *out)
 {
 	const struct pipe_context *context = (const struct pipe_context *)pipe;
-	char text[40];
+	char text[64];
 
 	buf_puts(out, SPAN("stream_context before "));
 	buf_put_u64(out, context->before);
