@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static void set_text(struct err *err, int code, size_t offset, const char *fmt, va_list args)
+__attribute__((__format__(__printf__, 4, 0))) static void
+set_text(struct err *err, int code, size_t offset, const char *fmt, va_list args)
 {
 	if (!err)
 		return;
