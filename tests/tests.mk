@@ -41,6 +41,18 @@ $(O)/fuzz/%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(all_libs)
 	$(link)
 fuzzers: $(fuzzers)
 .PHONY: fuzz-replay
+# make fuzz NAME=json SECONDS=30: look for new inputs with clang's libFuzzer.
+NAME ?= json
+SECONDS ?= 30
+fuzz_o := $(BUILD)/release-fuzzer-no-link-address-undefined-clang
+fuzz_parts := $(fuzz_o)/tests/fuzz/fuzz_$(NAME).o $(fuzz_o)/libcommon.a
+fuzz:
+	$(Q)$(MAKE) --no-print-directory CC=clang SAN=fuzzer-no-link,address,undefined $(fuzz_parts)
+	$(Q)mkdir -p $(BUILD)/fuzz/$(NAME)
+	$(Q)clang -fsanitize=fuzzer,address,undefined -o $(BUILD)/fuzz/fuzz_$(NAME) $(fuzz_parts) $(LIBS)
+	$(Q)$(BUILD)/fuzz/fuzz_$(NAME) -max_total_time=$(SECONDS) -max_len=4096 -print_final_stats=1 \
+	  -artifact_prefix=$(BUILD)/fuzz/ $(BUILD)/fuzz/$(NAME) tests/fuzz/corpus/$(NAME)
+.PHONY: fuzz
 plugins-for-tests: $(plugins) $(abi_fixtures)
 .PHONY: check-unit check-cases check-e2e check-gates plugins-for-tests
 

@@ -299,30 +299,6 @@ static int fill_from_container(struct mapping *map, unsigned which)
 	return 0;
 }
 
-/* Own fields whose name another field or we ourselves need: log.own.NAME. */
-static int displace(struct mapping *map)
-{
-	struct record *rec = map->rec;
-	unsigned needed = map->filled | 1u << ROLE_TIME | 1u << ROLE_MESSAGE;
-
-	for (uint32_t i = 0; i < rec->nfields; i++) {
-		struct field *field = &rec->fields[i];
-
-		if (field->flags & FIELD_CANONICAL || !record_key_is_canonical(field->key))
-			continue;
-		for (unsigned role = 0; role < ROLE_PARENT; role++) {
-			if (!(needed & 1u << role) || !span_eq(field->key, canonical[role]))
-				continue;
-			field->key =
-				arena_printf(rec->arena, "log.own.%.*s", SPAN_FMT(canonical[role]));
-			field->raw_len = 0;
-			if (!field->key.ptr)
-				return -ENOMEM;
-		}
-	}
-	return 0;
-}
-
 int canon_map(struct record *rec)
 {
 	struct mapping map = {.rec = rec};
@@ -338,7 +314,7 @@ int canon_map(struct record *rec)
 	parent = best(&map, ROLE_PARENT);
 	if (r >= 0 && parent)
 		r = take_parent(&map, rec->fields[parent->index].text);
-	return r < 0 ? r : displace(&map);
+	return r < 0 ? r : 0;
 }
 
 void canon_time(struct record *rec, int64_t ns)
@@ -364,22 +340,84 @@ int canon_text(struct record *rec, struct span key, struct span text)
 					      .flags = FIELD_CANONICAL});
 }
 
+/* Own fields whose name another field or we ourselves need: log.own.NAME. */
+static int displace(struct record *rec, unsigned needed)
+{
+	for (uint32_t i = 0; i < rec->nfields; i++) {
+		struct field *field = &rec->fields[i];
+
+		if (field->flags & FIELD_CANONICAL || !record_key_is_canonical(field->key))
+			continue;
+		for (unsigned role = 0; role < ROLE_PARENT; role++) {
+			if (!(needed & 1u << role) || !span_eq(field->key, canonical[role]))
+				continue;
+			field->key =
+				arena_printf(rec->arena, "log.own.%.*s", SPAN_FMT(canonical[role]));
+			field->raw_len = 0;
+			if (!field->key.ptr)
+				return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+/* Which roles have their canonical field (bits); *ret_clash: an own field has such a name. */
+static unsigned roles_filled(const struct record *rec, bool *ret_clash)
+{
+	unsigned filled = 0;
+
+	*ret_clash = false;
+	for (uint32_t i = 0; i < rec->nfields; i++) {
+		const struct field *field = &rec->fields[i];
+
+		if (!record_key_is_canonical(field->key))
+			continue;
+		if (!(field->flags & FIELD_CANONICAL)) {
+			*ret_clash = true;
+			continue;
+		}
+		for (unsigned role = 0; role < ROLE_PARENT; role++)
+			if (span_eq(field->key, canonical[role]))
+				filled |= 1u << role;
+	}
+	return filled;
+}
+
+static int add_canonical(struct record *rec, enum role role, struct span text)
+{
+	return record_add(rec, (struct field){.key = canonical[role],
+					      .text = text,
+					      .type = VALUE_STRING,
+					      .flags = FIELD_CANONICAL});
+}
+
 int canon_finish(struct record *rec, int64_t observed_ns)
 {
+	bool clash;
+	unsigned filled = roles_filled(rec, &clash);
+	unsigned needed = filled | 1u << ROLE_TIME | 1u << ROLE_MESSAGE;
+	unsigned missing;
+	int r = 0;
+
 	if (rec->time_ns == TIME_UNKNOWN) {
 		rec->time_ns = observed_ns;
 		rec->flags |= RECORD_TIME_OBSERVED;
 	}
-	int r = canon_text(rec, canonical[ROLE_MESSAGE], SPAN(""));
-
-	if (r >= 0 && rec->severity)
-		r = canon_text(rec, canonical[ROLE_LEVEL], severity_name(rec->severity));
-	if (r < 0 || has_canonical(rec, canonical[ROLE_TIME]))
+	if (rec->severity)
+		needed |= 1u << ROLE_LEVEL;
+	if (clash)
+		r = displace(rec, needed);
+	missing = needed & ~filled;
+	if (r >= 0 && missing & 1u << ROLE_MESSAGE)
+		r = add_canonical(rec, ROLE_MESSAGE, SPAN(""));
+	if (r >= 0 && missing & 1u << ROLE_LEVEL)
+		r = add_canonical(rec, ROLE_LEVEL, severity_name(rec->severity));
+	if (r < 0 || !(missing & 1u << ROLE_TIME))
 		return r;
 	char *text = arena_alloc(rec->arena, TIMESTAMP_TEXT_LEN);
 
 	if (!text)
 		return -ENOMEM;
 	timestamp_format(text, rec->time_ns);
-	return canon_text(rec, canonical[ROLE_TIME], span_of(text, TIMESTAMP_TEXT_LEN));
+	return add_canonical(rec, ROLE_TIME, span_of(text, TIMESTAMP_TEXT_LEN));
 }

@@ -23,13 +23,11 @@ int format_cri(struct span text, int64_t observed_ns, struct record *rec)
 	if ((!out && !err) || rest.len < 9 || (rest.ptr[8] != 'F' && rest.ptr[8] != 'P') ||
 	    (rest.len > 9 && rest.ptr[9] != ' '))
 		return 0;
-	struct field stream = {.key = SPAN("log.stream"),
-			       .text = span_take(span_skip(rest, 1), 6),
-			       .type = VALUE_STRING};
+	struct span stream = span_take(span_skip(rest, 1), 6);
 	int r = format_inner(span_skip(rest, 10), observed_ns, rec);
 
 	if (r >= 0)
-		r = record_add(rec, stream);
+		r = envelope_add(rec, SPAN("log.stream"), VALUE_STRING, stream);
 	canon_time(rec, ns);
 	return r < 0 ? r : 1;
 }

@@ -37,6 +37,11 @@ int logfmt_strict(struct span text, int64_t observed_ns, struct record *rec);
 int logfmt_pairs(struct span text, struct record *rec);
 /* One JSON object, canonical fields mapped; no envelope.  Same return. */
 int json_service_line(struct span text, struct record *rec);
+/*
+ * Add what the envelope says; the service's own field of that name, parsed
+ * before, keeps it, and this becomes envelope.NAME.  An empty text is left out.
+ */
+int envelope_add(struct record *rec, struct span key, enum value_type type, struct span text);
 /* The message of an envelope: JSON, logfmt or text. */
 int format_inner(struct span text, int64_t observed_ns, struct record *rec);
 

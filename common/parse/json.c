@@ -30,8 +30,6 @@ int json_service_line(struct span text, struct record *rec)
 static int unwrap_docker(struct span line, struct span stream, struct span time,
 			 int64_t observed_ns, struct record *rec)
 {
-	struct field stream_field = {
-		.key = SPAN("log.stream"), .text = stream, .type = VALUE_STRING};
 	int64_t ns;
 
 	if (line.len && line.ptr[line.len - 1] == '\n')
@@ -41,7 +39,7 @@ static int unwrap_docker(struct span line, struct span stream, struct span time,
 	int r = format_inner(line, observed_ns, rec);
 
 	if (r >= 0)
-		r = record_add(rec, stream_field);
+		r = envelope_add(rec, SPAN("log.stream"), VALUE_STRING, stream);
 	if (r >= 0 && when_parse(time, &ns))
 		canon_time(rec, ns);
 	return r < 0 ? r : 1;

@@ -21,11 +21,6 @@ static struct span cut_word(struct span *rest)
 	return word;
 }
 
-static int add(struct record *rec, struct span key, enum value_type type, struct span text)
-{
-	return record_add(rec, (struct field){.key = key, .text = text, .type = type});
-}
-
 static bool all_digits(struct span text)
 {
 	for (size_t i = 0; i < text.len; i++)
@@ -89,13 +84,13 @@ int format_klog(struct span text, int64_t observed_ns, struct record *rec)
 		return 0;
 	if (rest.len && rest.ptr[0] == ' ')
 		rest = span_skip(rest, 1);
-	int r = add(rec, SPAN("thread"), thread.ptr[0] == '0' ? VALUE_STRING : VALUE_NUMBER,
-		    thread);
+	int r = add_message(rec, rest);
 
 	if (r >= 0)
-		r = add(rec, SPAN("caller"), VALUE_STRING, where);
+		r = envelope_add(rec, SPAN("thread"),
+				 thread.ptr[0] == '0' ? VALUE_STRING : VALUE_NUMBER, thread);
 	if (r >= 0)
-		r = add_message(rec, rest);
+		r = envelope_add(rec, SPAN("caller"), VALUE_STRING, where);
 	canon_time(rec, ns);
 	rec->severity = severity_parse(span_take(text, 1));
 	return r < 0 ? r : 1;

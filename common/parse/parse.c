@@ -52,6 +52,17 @@ static bool starts_like_json(struct span text)
 	return text.len && text.ptr[0] == '{';
 }
 
+int envelope_add(struct record *rec, struct span key, enum value_type type, struct span text)
+{
+	if (!text.len)
+		return 0;
+	if (record_get(rec, key))
+		key = arena_printf(rec->arena, "envelope.%.*s", SPAN_FMT(key));
+	if (!key.ptr)
+		return -ENOMEM;
+	return record_add(rec, (struct field){.key = key, .text = text, .type = type});
+}
+
 /* Formats without an envelope, by the first byte. */
 int format_inner(struct span text, int64_t observed_ns, struct record *rec)
 {

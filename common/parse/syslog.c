@@ -14,9 +14,7 @@
  */
 static int add(struct record *rec, struct span key, enum value_type type, struct span text)
 {
-	if (!text.len || span_eq(text, SPAN("-")))
-		return 0;
-	return record_add(rec, (struct field){.key = key, .text = text, .type = type});
+	return span_eq(text, SPAN("-")) ? 0 : envelope_add(rec, key, type, text);
 }
 
 static bool all_digits(struct span text)
@@ -50,15 +48,13 @@ static size_t read_pri(struct span text, unsigned *ret_pri)
 	return i + 1;
 }
 
-static int add_pri(struct record *rec, unsigned pri)
+static int add_facility(struct record *rec, unsigned pri)
 {
 	static const char names[][9] = {
 		"kern",   "user",   "mail",     "daemon", "auth",   "syslog", "lpr",    "news",
 		"uucp",   "cron",   "authpriv", "ftp",    "ntp",    "audit",  "alert",  "clock",
 		"local0", "local1", "local2",   "local3", "local4", "local5", "local6", "local7"};
-	char severity = (char)('0' + pri % 8);
 
-	rec->severity = severity_parse(span_of(&severity, 1));
 	return add(rec, SPAN("facility"), VALUE_STRING, span_cstr(names[pri / 8]));
 }
 
@@ -118,7 +114,10 @@ static int cut_param(struct span *rest, struct span *ret_name, struct span *ret_
 	return 1;
 }
 
-/* [id k="v" k2="v2"][id2 …] or "-", cut off *rest: 1, 0 = malformed, -ENOMEM. */
+/*
+ * [id k="v" k2="v2"][id2 …] or "-", cut off *rest: 1, 0 = malformed, -ENOMEM.
+ * Without a record it is only measured.
+ */
 static int cut_structured(struct record *rec, struct span *rest)
 {
 	struct span name, value;
@@ -141,7 +140,7 @@ static int cut_structured(struct record *rec, struct span *rest)
 			*rest = span_skip(*rest, 1);
 			if (!cut_param(rest, &name, &value))
 				return 0;
-			int r = add_param(rec, id, name, value);
+			int r = rec ? add_param(rec, id, name, value) : 0;
 
 			if (r < 0)
 				return r;
@@ -163,7 +162,8 @@ static int parse_5424(struct span rest, struct record *rec)
 	    !span_cut(&rest, ' ', &app) || !span_cut(&rest, ' ', &pid) ||
 	    !span_cut(&rest, ' ', &id))
 		return 0;
-	int r = cut_structured(rec, &rest);
+	struct span structured = rest;
+	int r = cut_structured(NULL, &rest);
 
 	if (r <= 0)
 		return r;
@@ -173,7 +173,9 @@ static int parse_5424(struct span rest, struct record *rec)
 		rest = span_skip(rest, 3);
 	if (when_parse(time, &ns))
 		canon_time(rec, ns);
-	r = add(rec, SPAN("host"), VALUE_STRING, host);
+	r = add_message(rec, rest);
+	if (r >= 0)
+		r = add(rec, SPAN("host"), VALUE_STRING, host);
 	if (r >= 0)
 		r = add(rec, SPAN("service"), VALUE_STRING, app);
 	if (r >= 0)
@@ -181,7 +183,7 @@ static int parse_5424(struct span rest, struct record *rec)
 	if (r >= 0)
 		r = add(rec, SPAN("msgid"), VALUE_STRING, id);
 	if (r >= 0)
-		r = add_message(rec, rest);
+		r = cut_structured(rec, &structured);
 	return r < 0 ? r : 1;
 }
 
@@ -236,14 +238,14 @@ static int parse_3164(struct span text, int64_t observed_ns, bool has_pri, struc
 		return 0;
 	if (n)
 		canon_time(rec, ns);
-	int r = add(rec, SPAN("host"), VALUE_STRING, host);
+	int r = add_message(rec, span_skip(rest, tag));
 
+	if (r >= 0)
+		r = add(rec, SPAN("host"), VALUE_STRING, host);
 	if (r >= 0 && tag)
 		r = add(rec, SPAN("service"), VALUE_STRING, name);
 	if (r >= 0 && tag)
 		r = add_pid(rec, pid);
-	if (r >= 0)
-		r = add_message(rec, span_skip(rest, tag));
 	return r < 0 ? r : 1;
 }
 
@@ -253,10 +255,11 @@ int format_syslog(struct span text, int64_t observed_ns, struct record *rec)
 	unsigned pri = 0;
 	size_t n = read_pri(text, &pri);
 	struct span rest = span_skip(text, n);
-	int r = n ? add_pri(rec, pri) : 0;
+	char severity = (char)('0' + pri % 8);
+	int r = 0;
 
-	if (r < 0)
-		return r;
+	if (n)
+		rec->severity = severity_parse(span_of(&severity, 1));
 	if (n && span_starts(rest, SPAN("1 ")))
 		r = parse_5424(span_skip(rest, 2), rec);
 	if (r == 0)
@@ -265,5 +268,8 @@ int format_syslog(struct span text, int64_t observed_ns, struct record *rec)
 		rec->nfields = before;
 		rec->severity = 0;
 	}
-	return r;
+	if (r <= 0 || !n)
+		return r;
+	r = add_facility(rec, pri);
+	return r < 0 ? r : 1;
 }

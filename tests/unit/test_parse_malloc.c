@@ -8,6 +8,7 @@
 
 #include "common/data/wire.h"
 #include "common/parse/parse.h"
+#include <stdio.h>
 #include <stdlib.h>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -90,9 +91,6 @@ static void nothing_is_allocated_per_record(void **state)
 	struct arena arena;
 
 	(void)state;
-#ifdef WATCHED_BY_SANITIZER
-	skip();
-#endif
 	arena_init(&arena, 16 << 20);
 	assert_int_equal(parser_new(SPAN("auto"), &parser, NULL), 0);
 	assert_true(allocations > 0); /* the counter counts */
@@ -108,6 +106,10 @@ static void nothing_is_allocated_per_record(void **state)
 
 int main(void)
 {
+#ifdef WATCHED_BY_SANITIZER
+	puts("1..0 # SKIP the sanitizer has put its own malloc in front");
+	return 0;
+#endif
 	const struct CMUnitTest tests[] = {cmocka_unit_test(nothing_is_allocated_per_record)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
