@@ -83,45 +83,46 @@ static const struct command commands[] = {
 	{"rtt", 2, run_rtt},     {"error", 3, run_error}, {"leader", 3, run_leader},
 };
 
-static int to_number(const char *text)
+static int to_number(struct span text)
 {
 	int64_t n;
 
-	return num_parse_i64(span_cstr(text), &n) == 0 && n >= 0 && n <= INT32_MAX ? (int)n : -1;
+	return num_parse_i64(text, &n) == 0 && n >= 0 && n <= INT32_MAX ? (int)n : -1;
 }
 
-/* Words of the line; how many there were. */
-static int split(char *line, char **ret_name, struct args *ret)
+/* The words of a line behind the first; how many there were. */
+static int split(char *line, struct span *ret_name, struct args *ret)
 {
-	char *rest, *word = strtok_r(line, " \t\n", &rest);
+	struct span rest = span_trim(span_cstr(line)), word;
 	int n = 0;
 
-	*ret_name = word;
-	while (word && (word = strtok_r(NULL, " \t\n", &rest))) {
-		if (n < ARGS_MAX) {
-			ret->text[n] = word;
-			ret->n[n] = to_number(word);
-		}
-		n++;
+	*ret_name = (struct span){0};
+	span_cut(&rest, ' ', ret_name);
+	for (; span_cut(&rest, ' ', &word); n++) {
+		if (n >= ARGS_MAX)
+			continue;
+		ret->text[n] = line + (word.ptr - line);
+		ret->text[n][word.len] = '\0';
+		ret->n[n] = to_number(word);
 	}
 	return n;
 }
 
 static const char *obey(rd_kafka_mock_cluster_t *cluster, char *line)
 {
-	char *name;
+	struct span name;
 	struct args args = {0};
 	int n = split(line, &name, &args);
 
-	for (size_t i = 0; name && i < sizeof(commands) / sizeof(*commands); i++) {
-		if (strcmp(name, commands[i].name) != 0)
+	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
+		if (!span_eq(name, span_cstr(commands[i].name)))
 			continue;
 		rd_kafka_resp_err_t r = n == commands[i].args ? commands[i].run(cluster, &args)
 							      : RD_KAFKA_RESP_ERR__INVALID_ARG;
 
 		return r ? rd_kafka_err2str(r) : NULL;
 	}
-	return name && strcmp(name, "quit") == 0 ? "quit" : "unknown command";
+	return span_eq(name, SPAN("quit")) ? "quit" : "unknown command";
 }
 
 /* True when told to quit. */
@@ -143,7 +144,7 @@ static bool obey_lines(rd_kafka_mock_cluster_t *cluster)
 int main(int argc, char **argv)
 {
 	char why[256];
-	int brokers = argc > 1 ? to_number(argv[1]) : 1;
+	int brokers = argc > 1 ? to_number(span_cstr(argv[1])) : 1;
 	rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), why, sizeof(why));
 	rd_kafka_mock_cluster_t *cluster =
 		rk && brokers > 0 ? rd_kafka_mock_cluster_new(rk, brokers) : NULL;
@@ -154,7 +155,8 @@ int main(int argc, char **argv)
 	}
 	prctl(PR_SET_PDEATHSIG, SIGTERM); /* no orphans when a script is killed */
 	for (int i = 2; i + 1 < argc; i += 2)
-		if (rd_kafka_mock_topic_create(cluster, argv[i], to_number(argv[i + 1]), REPLICAS))
+		if (rd_kafka_mock_topic_create(cluster, argv[i], to_number(span_cstr(argv[i + 1])),
+					       REPLICAS))
 			fprintf(stderr, "mockkafka: can't create topic %s\n", argv[i]);
 	printf("%s\n", rd_kafka_mock_cluster_bootstraps(cluster));
 	fflush(stdout);

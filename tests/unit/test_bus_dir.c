@@ -579,6 +579,14 @@ struct seen {
 	int64_t offset_of[SEQ_MAX]; /* as reported; -1 = no report */
 };
 
+static unsigned random_below(unsigned n)
+{
+	static uint32_t state = 4711;
+
+	state = state * 1664525u + 1013904223u; /* Numerical Recipes */
+	return (state >> 8) % n;
+}
+
 /* Let it report a random number of messages, then kill it.  The next seq to send. */
 static unsigned kill_after_some(pid_t pid, int fd, struct seen *seen, unsigned seq, unsigned want)
 {
@@ -612,12 +620,11 @@ static void test_killed_writer(void **state)
 	assert_non_null(seen);
 	memset(seen->offset_of, 0xff, sizeof(seen->offset_of));
 	f->conf.segment_bytes = 100000;
-	srand(4711);
 	for (int i = 0; i < KILLS; i++) {
 		int fd;
 		pid_t pid = start_endless(f, 1, seq, SEQ_MAX, &fd);
 
-		seq = kill_after_some(pid, fd, seen, seq, (unsigned)rand() % 40);
+		seq = kill_after_some(pid, fd, seen, seq, random_below(40));
 	}
 	write_numbered(f, 1, 0, 1); /* an open that repairs */
 	assert_int_equal(consumer_assign(c, 0, 0), 0);
