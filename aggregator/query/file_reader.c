@@ -1,0 +1,214 @@
+/* file_reader.c - plain, gzip and zstd behind one read. */
+#include "aggregator/query/file_reader.h"
+#include "common/base/cleanup.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#define IN_BYTES (128u << 10)
+
+struct file_reader;
+typedef ssize_t read_fn(struct file_reader *reader, char *to, size_t size, struct err *reterr);
+
+struct file_reader {
+	char *path;
+	int fd;
+	read_fn *read;
+	uint64_t stored;
+	bool at_end; /* of the file */
+	bool inside; /* of a gzip member or zstd frame */
+	/* Bytes of the file that are not unpacked yet. */
+	char *in;
+	size_t in_at, in_len;
+	z_stream gzip;
+	bool has_gzip;
+	ZSTD_DCtx *zstd;
+};
+
+void file_reader_free(struct file_reader *r)
+{
+	if (!r)
+		return;
+	if (r->has_gzip)
+		inflateEnd(&r->gzip);
+	ZSTD_freeDCtx(r->zstd);
+	if (r->fd > STDIN_FILENO)
+		close(r->fd);
+	free(r->in);
+	free(r->path);
+	free(r);
+}
+DEFINE_CLEANUP(struct file_reader *, file_reader_free);
+
+static int failed(const struct file_reader *r, int code, const char *what, struct err *reterr)
+{
+	return err_set(reterr, code, "%s: %s", r->path, what);
+}
+
+/* Fill `in` when it is used up.  How much is there, 0 at the end. */
+static ssize_t refill(struct file_reader *r, struct err *reterr)
+{
+	ssize_t n;
+
+	if (r->in_at < r->in_len || r->at_end)
+		return (ssize_t)(r->in_len - r->in_at);
+	do
+		n = read(r->fd, r->in, IN_BYTES);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return failed(r, -errno, strerror(errno), reterr);
+	r->at_end = n == 0;
+	r->in_at = 0;
+	r->in_len = (size_t)n;
+	r->stored += (uint64_t)n;
+	return n;
+}
+
+static ssize_t read_plain(struct file_reader *r, char *to, size_t size, struct err *reterr)
+{
+	ssize_t n;
+
+	if (r->in_at < r->in_len) { /* what was looked at to tell the format */
+		size_t have = r->in_len - r->in_at;
+
+		size = have < size ? have : size;
+		memcpy(to, r->in + r->in_at, size);
+		r->in_at += size;
+		return (ssize_t)size;
+	}
+	do
+		n = read(r->fd, to, size);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return failed(r, -errno, strerror(errno), reterr);
+	r->stored += (uint64_t)n;
+	return n;
+}
+
+/* One step of inflate().  1: a member ended. */
+static int gzip_step(struct file_reader *r, struct err *reterr)
+{
+	int code;
+
+	r->gzip.next_in = (Bytef *)r->in + r->in_at;
+	r->gzip.avail_in = (uInt)(r->in_len - r->in_at);
+	code = inflate(&r->gzip, Z_NO_FLUSH);
+	r->in_at = r->in_len - r->gzip.avail_in;
+	if (code == Z_STREAM_END)
+		return 1;
+	if (code != Z_OK && code != Z_BUF_ERROR)
+		return failed(r, -EBADMSG, r->gzip.msg ? r->gzip.msg : "damaged gzip data", reterr);
+	return 0;
+}
+
+static ssize_t read_gzip(struct file_reader *r, char *to, size_t size, struct err *reterr)
+{
+	r->gzip.next_out = (Bytef *)to;
+	r->gzip.avail_out = (uInt)(size < UINT32_MAX ? size : UINT32_MAX);
+	size = r->gzip.avail_out;
+	while (r->gzip.avail_out == size) {
+		ssize_t n = refill(r, reterr);
+		int step;
+
+		if (n < 0)
+			return n;
+		if (n == 0)
+			return r->inside ? failed(r, -EBADMSG, "the gzip data is cut", reterr) : 0;
+		step = gzip_step(r, reterr);
+		if (step < 0)
+			return step;
+		r->inside = step == 0;
+		if (step == 1 && inflateReset(&r->gzip) != Z_OK)
+			return failed(r, -ENOMEM, "out of memory", reterr);
+	}
+	return (ssize_t)(size - r->gzip.avail_out);
+}
+
+static ssize_t read_zstd(struct file_reader *r, char *to, size_t size, struct err *reterr)
+{
+	ZSTD_outBuffer out = {to, size, 0};
+
+	while (out.pos == 0) {
+		ssize_t n = refill(r, reterr);
+		ZSTD_inBuffer in = {r->in, r->in_len, r->in_at};
+		size_t left;
+
+		if (n < 0)
+			return n;
+		left = n == 0 && !r->inside ? 0 : ZSTD_decompressStream(r->zstd, &out, &in);
+		r->in_at = in.pos;
+		if (ZSTD_isError(left))
+			return failed(r, -EBADMSG, ZSTD_getErrorName(left), reterr);
+		r->inside = left > 0;
+		if (n == 0 && out.pos == 0)
+			return r->inside ? failed(r, -EBADMSG, "the zstd data is cut", reterr) : 0;
+	}
+	return (ssize_t)out.pos;
+}
+
+/* By the first bytes: gzip 1f 8b, zstd's frames 28 b5 2f fd and 5? 2a 4d 18. */
+static int choose(struct file_reader *r, struct err *reterr)
+{
+	ssize_t n = refill(r, reterr);
+	const unsigned char *p = (const unsigned char *)r->in;
+
+	if (n < 0)
+		return (int)n;
+	r->read = read_plain;
+	if (n >= 2 && p[0] == 0x1f && p[1] == 0x8b) {
+		if (inflateInit2(&r->gzip, 15 + 16) != Z_OK)
+			return failed(r, -ENOMEM, "out of memory", reterr);
+		r->has_gzip = true;
+		r->read = read_gzip;
+	} else if (n >= 4 &&
+		   ((p[0] == 0x28 && p[1] == 0xb5 && p[2] == 0x2f && p[3] == 0xfd) ||
+		    ((p[0] & 0xf0) == 0x50 && p[1] == 0x2a && p[2] == 0x4d && p[3] == 0x18))) {
+		r->zstd = ZSTD_createDCtx();
+		if (!r->zstd)
+			return failed(r, -ENOMEM, "out of memory", reterr);
+		r->read = read_zstd;
+	}
+	return 0;
+}
+
+int file_reader_open(struct span path, struct file_reader **ret, struct err *reterr)
+{
+	_cleanup_(file_reader_freep) struct file_reader *r = calloc(1, sizeof(*r));
+	bool is_stdin = span_eq(path, SPAN("-"));
+	int code;
+
+	if (!r)
+		return err_set(reterr, -ENOMEM, "out of memory");
+	r->fd = -1;
+	r->path = is_stdin ? strdup("standard input") : strndup(path.ptr, path.len);
+	r->in = malloc(IN_BYTES);
+	if (!r->path || !r->in)
+		return err_set(reterr, -ENOMEM, "out of memory");
+	r->fd = is_stdin ? STDIN_FILENO : open(r->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (r->fd < 0)
+		return failed(r, -errno, strerror(errno), reterr);
+	code = choose(r, reterr);
+	if (code < 0)
+		return code;
+	*ret = TAKE(r);
+	return 0;
+}
+
+ssize_t file_reader_read(struct file_reader *r, char *to, size_t size, struct err *reterr)
+{
+	return r->read(r, to, size, reterr);
+}
+
+bool file_reader_would_wait(const struct file_reader *r)
+{
+	struct pollfd pfd = {.fd = r->fd, .events = POLLIN};
+
+	return r->in_at == r->in_len && poll(&pfd, 1, 0) == 0;
+}
+
+uint64_t file_reader_stored(const struct file_reader *r)
+{
+	return r->stored;
+}

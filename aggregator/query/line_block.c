@@ -1,0 +1,275 @@
+/* line_block.c - records of parsed lines, read as columns. */
+#include "aggregator/query/line_block.h"
+#include "common/base/map.h"
+#include "common/base/utf8.h"
+#include "common/data/json_scan.h"
+#include "common/data/json_write.h"
+#include <errno.h>
+
+/* Memory of one block's records: a line of one byte takes some 800 bytes. */
+#define ARENA_BUDGET ((size_t)512 << 20)
+#define STREAM_MAX   8192
+
+int line_block_new(const struct parser *parser, size_t text_max, struct line_block **ret)
+{
+	struct line_block *b = calloc(1, sizeof(*b));
+
+	if (!b)
+		return -ENOMEM;
+	b->parser = parser;
+	buf_init(&b->text, text_max);
+	arena_init(&b->arena, ARENA_BUDGET);
+	*ret = b;
+	return 0;
+}
+
+void line_block_free(struct line_block *b)
+{
+	if (!b)
+		return;
+	buf_release(&b->text);
+	arena_release(&b->arena);
+	vec_release(&b->records);
+	free(b);
+}
+
+/* What lies between two newlines, without the carriage return, cut to the limit. */
+static struct span trim_line(struct span line, uint64_t max_line)
+{
+	if (line.len && line.ptr[line.len - 1] == '\r')
+		line.len--;
+	return line.len > max_line ? span_take(line, max_line) : line;
+}
+
+int line_block_parse(struct line_block *b, int64_t now_ns, uint64_t max_line)
+{
+	struct span rest = buf_span(&b->text), line;
+
+	arena_reset(&b->arena);
+	b->records.len = 0;
+	b->block.min_time = INT64_MAX;
+	b->block.max_time = INT64_MIN;
+	while (span_cut(&rest, '\n', &line)) {
+		struct record *rec;
+
+		line = trim_line(line, max_line);
+		if (!span_trim(line).len)
+			continue;
+		if (vec_reserve(&b->records, b->records.len + 1) < 0)
+			return -ENOMEM;
+		rec = &b->records.ptr[b->records.len];
+		record_init(rec, &b->arena, line);
+		if (parser_line(b->parser, line, now_ns, rec) < 0)
+			return -ENOMEM;
+		b->records.len++;
+		if (rec->time_ns < b->block.min_time)
+			b->block.min_time = rec->time_ns;
+		if (rec->time_ns > b->block.max_time)
+			b->block.max_time = rec->time_ns;
+	}
+	b->block.nrows = (uint32_t)b->records.len;
+	b->block.bytes = b->text.len;
+	return 0;
+}
+
+/* Objects have no value of their own, their leaves do; null is absent. */
+static struct span text_of(const struct field *field)
+{
+	if (field->type == VALUE_NULL ||
+	    (field->type == VALUE_JSON && field->text.len && field->text.ptr[0] == '{'))
+		return SPAN("");
+	return field->text;
+}
+
+/* `wanted` in the records; neighbors mostly have it at the same place. */
+static int load_texts(struct line_block *b, struct span wanted, struct arena *arena,
+		      struct column *ret)
+{
+	struct span *texts = arena_alloc(arena, (b->records.len + 1) * sizeof(*texts));
+	bool dotted = span_chr(wanted, '.') >= 0, any = false;
+	uint32_t guess = 0;
+
+	if (!texts)
+		return -ENOMEM;
+	for (size_t i = 0; i < b->records.len; i++) {
+		const struct record *rec = &b->records.ptr[i];
+		struct field found;
+
+		texts[i] = SPAN("");
+		if (guess < rec->nfields && span_eq(rec->fields[guess].key, wanted)) {
+			texts[i] = text_of(&rec->fields[guess]);
+		} else if (dotted) {
+			if (record_find(rec, wanted, &found) == 0)
+				texts[i] = text_of(&found);
+		} else {
+			const struct field *field = record_get(rec, wanted);
+
+			if (field) {
+				texts[i] = text_of(field);
+				guess = (uint32_t)(field - rec->fields);
+			}
+		}
+		any |= texts[i].len > 0;
+	}
+	if (!any)
+		return 0; /* the empty constant */
+	ret->kind = COLUMN_TEXT;
+	ret->texts = texts;
+	return b->arena.overflowed ? -ENOMEM : 0;
+}
+
+static int load_times(struct line_block *b, struct arena *arena, struct column *ret)
+{
+	int64_t *times = arena_alloc(arena, (b->records.len + 1) * sizeof(*times));
+
+	if (!times)
+		return -ENOMEM;
+	for (size_t i = 0; i < b->records.len; i++)
+		times[i] = b->records.ptr[i].time_ns;
+	ret->kind = COLUMN_TIME;
+	ret->ints = times;
+	return 0;
+}
+
+static void put_label(struct buf *out, const char *name, struct span value)
+{
+	if (!value.len)
+		return;
+	if (out->len > 1)
+		buf_putc(out, ',');
+	buf_puts(out, span_cstr(name));
+	buf_putc(out, '=');
+	json_write_string(out, value);
+}
+
+/* {host="h",service="s"}, as the index writes it. */
+static int load_streams(struct line_block *b, struct arena *arena, struct column *ret)
+{
+	struct span *texts = arena_alloc(arena, (b->records.len + 1) * sizeof(*texts));
+	struct buf text = BUF_INIT(STREAM_MAX);
+	struct span host = SPAN(""), service = SPAN(""), last = SPAN("");
+
+	if (!texts)
+		return -ENOMEM;
+	for (size_t i = 0; i < b->records.len; i++) {
+		struct span h = record_text(&b->records.ptr[i], SPAN("host"));
+		struct span s = record_text(&b->records.ptr[i], SPAN("service"));
+
+		if (!last.len || !span_eq(h, host) || !span_eq(s, service)) {
+			buf_reset(&text);
+			buf_putc(&text, '{');
+			put_label(&text, "host", h);
+			put_label(&text, "service", s);
+			buf_putc(&text, '}');
+			last = text.failed ? SPAN("{}") : arena_dup(arena, buf_span(&text));
+			host = h;
+			service = s;
+		}
+		texts[i] = last;
+	}
+	buf_release(&text);
+	ret->kind = COLUMN_TEXT;
+	ret->texts = texts;
+	return arena->overflowed ? -ENOMEM : 0;
+}
+
+int line_block_load(struct row_block *block, struct span name, struct arena *arena,
+		    struct column *ret, struct err *reterr)
+{
+	struct line_block *b = (struct line_block *)block;
+	struct span wanted = span_eq(name, SPAN("_msg")) ? SPAN("message") : name;
+	int r = 0;
+
+	column_init_empty(ret, name, block->nrows);
+	if (span_eq(name, SPAN("_time")))
+		r = load_times(b, arena, ret);
+	else if (span_eq(name, SPAN("_stream")))
+		r = load_streams(b, arena, ret);
+	else if (!span_eq(name, SPAN("message")) && !span_eq(name, SPAN("timestamp")))
+		r = load_texts(b, wanted, arena, ret);
+	return r < 0 ? err_set(reterr, r, "a block of lines needs more memory than a query has")
+		     : 0;
+}
+
+/* The names that were met, in their order. */
+struct names {
+	struct map map;
+	VEC(struct span) list;
+	struct arena *arena;
+};
+
+static int add_name(struct names *names, struct span name)
+{
+	bool added;
+
+	if (!map_put(&names->map, name.ptr ? name : SPAN(""), &added))
+		return -ENOMEM;
+	return added ? vec_push(&names->list, name) : 0;
+}
+
+static int add_leaf(void *ctx, struct span key, enum value_type type, struct span text)
+{
+	struct names *names = ctx;
+	struct span copy;
+
+	(void)type;
+	if (!text.len || map_get(&names->map, key))
+		return 0;
+	copy = arena_dup(names->arena, key);
+	return copy.ptr ? add_name(names, copy) : -ENOMEM;
+}
+
+static int add_field(struct names *names, const struct field *field, struct arena *scratch)
+{
+	if (field->type == VALUE_JSON && field->text.len && field->text.ptr[0] == '{')
+		return json_flatten(field->text, field->key, scratch, add_leaf, names);
+	if (span_eq(field->key, SPAN("timestamp")) || !field->text.len)
+		return 0;
+	return add_name(names, span_eq(field->key, SPAN("message")) ? SPAN("_msg") : field->key);
+}
+
+/* Records of one service have the same keys in the same places: only what differs is looked up. */
+static int add_names(struct line_block *b, struct names *names)
+{
+	const struct record *last = NULL;
+	int r = 0;
+
+	for (size_t i = 0; i < b->records.len; i++) {
+		const struct record *rec = &b->records.ptr[i];
+
+		for (uint32_t k = 0; k < rec->nfields && r == 0; k++) {
+			const struct field *field = &rec->fields[k];
+
+			if (last && k < last->nfields && field->type != VALUE_JSON &&
+			    last->fields[k].text.len && span_eq(last->fields[k].key, field->key))
+				continue;
+			r = add_field(names, field, &b->arena);
+		}
+		if (r < 0)
+			break;
+		last = rec;
+	}
+	return r;
+}
+
+int line_block_names(struct row_block *block, struct arena *arena, const struct span **ret_names,
+		     size_t *ret_n, struct err *reterr)
+{
+	struct names names = {.arena = arena};
+	struct span *copy;
+	int r = add_name(&names, SPAN("_time"));
+
+	if (r == 0)
+		r = add_name(&names, SPAN("_stream"));
+	if (r == 0)
+		r = add_names((struct line_block *)block, &names);
+	copy = arena_alloc(arena, (names.list.len + 1) * sizeof(*copy));
+	if (r == 0 && copy) {
+		memcpy(copy, names.list.ptr, names.list.len * sizeof(*copy));
+		*ret_names = copy;
+		*ret_n = names.list.len;
+	}
+	map_release(&names.map);
+	vec_release(&names.list);
+	return r < 0 || !copy ? err_set(reterr, -ENOMEM, "too many field names") : 0;
+}

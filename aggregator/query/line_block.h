@@ -1,0 +1,45 @@
+/*
+ * line_block.h - lines of text as a block of rows.
+ *
+ * Each line is parsed once (common/parse, so the shapes are those that the
+ * shipper knows); a column is gathered from the records when somebody needs
+ * it.  Names are as in the index: `message` is `_msg`, the record's time is
+ * `_time`, nested objects have dotted names, `_stream` comes from service and
+ * host.
+ *
+ *	line_block_new(parser, &b);
+ *	text = line_block_text(b);		fill it with whole lines
+ *	line_block_parse(b, now);
+ *	… hand &b->block to the query …
+ *	line_block_free(b);			or fill it again
+ */
+#ifndef SLUICE_QUERY_LINE_BLOCK_H
+#define SLUICE_QUERY_LINE_BLOCK_H
+
+#include "common/base/buf.h"
+#include "common/base/vec.h"
+#include "common/data/column.h"
+#include "common/parse/parse.h"
+
+struct line_block {
+	struct row_block block; /* its release op is for the owner to set */
+	void *owner;            /* whoever gets it back */
+	const struct parser *parser;
+	struct buf text;
+	struct arena arena; /* records and what they decode */
+	VEC(struct record) records;
+};
+
+int line_block_new(const struct parser *parser, size_t text_max, struct line_block **ret);
+void line_block_free(struct line_block *block);
+
+/* Lines in block->text to rows; times that lines don't have are `now_ns`.  0 or -ENOMEM. */
+int line_block_parse(struct line_block *block, int64_t now_ns, uint64_t max_line);
+
+/* For the ops of the owner. */
+int line_block_load(struct row_block *block, struct span name, struct arena *arena,
+		    struct column *ret, struct err *reterr);
+int line_block_names(struct row_block *block, struct arena *arena, const struct span **ret_names,
+		     size_t *ret_n, struct err *reterr);
+
+#endif
