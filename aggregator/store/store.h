@@ -117,8 +117,8 @@ int store_stream_get(struct store *store, const struct span *labels, size_t nspa
 /*
  * Add one row.  Nested objects become dotted fields; `message` is `_msg` and
  * `timestamp` (canonical) is `_time`, rec->time_ns.  Everything is copied.
- * 0, -ENOBUFS: the memory limit, commit first; -ENOMEM.  On failure the row is
- * not there at all.
+ * 0, -ENOBUFS: the memory limit, commit first; -EMSGSIZE: more than 64 MiB of
+ * text; -ENOMEM.  On failure the row is not there at all.
  */
 int store_append(struct store *store, struct store_stream *stream, const struct record *rec);
 
@@ -129,7 +129,8 @@ bool store_commit_due(const struct store *store);
  * partitions and sources that moved since the last commit.  With nothing
  * appended only the positions are written.
  * -ENOSPC, -EDQUOT, -EIO, …: nothing was committed, the rows stay in memory
- * and visible; call again.  -ESTALE: the epoch was taken over, stop.
+ * and visible; call again.  -ESTALE: another process owns the store now, or
+ * what the last commit did can't be found out: stop, and open it again.
  */
 int store_commit(struct store *store, const struct store_progress *changed, struct err *reterr);
 

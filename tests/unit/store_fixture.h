@@ -7,6 +7,7 @@
 
 #include "aggregator/store/store.h"
 #include "common/data/json_scan.h"
+#include "common/data/timestamp.h"
 #include "common/data/wire.h"
 #include "tests/unit/scratch.h"
 #include <errno.h>
