@@ -11,6 +11,7 @@
 
 #define SCAN_WATCHED_NS (10 * NS_PER_SEC)
 #define SCAN_POLLED_NS  (NS_PER_SEC)
+#define SCAN_STARVED_NS (100 * NS_PER_MS)
 #define SCAN_SOON_NS    (50 * NS_PER_MS)
 #define NAMES_MAX       (256u << 20)
 
@@ -144,6 +145,8 @@ void discover_scan(struct discover *discover)
 	int64_t now = clock_mono_ns();
 
 	period = discover->exhausted ? SCAN_POLLED_NS : SCAN_WATCHED_NS;
+	if (discover->sources->starved)
+		period = SCAN_STARVED_NS;
 	if (period < 20 * (now - began))
 		period = 20 * (now - began);
 	discover->next_scan_ns = now + period;

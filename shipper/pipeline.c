@@ -421,6 +421,18 @@ static void step(struct pipeline *p, struct source *source, int64_t now)
 		read_failed(p, source, -ENOMEM, now);
 }
 
+/* Its descriptor was given up while it was idle.  False: not now, or not any more. */
+static bool unpark(struct pipeline *p, struct source *source, int64_t now)
+{
+	int r = sources_reopen(p->sources, source);
+
+	if (r == -EMFILE)
+		source->due_ns = now + BACKOFF_FIRST_NS;
+	else if (r < 0)
+		sources_detach(p->sources, source); /* the next scan sees what is there now */
+	return r == 0;
+}
+
 /* False: the queue is full, nobody else can go on either. */
 static bool visit(struct pipeline *p, struct source *source, int64_t now)
 {
@@ -437,6 +449,8 @@ static bool visit(struct pipeline *p, struct source *source, int64_t now)
 		total_add(p->totals, TOTAL_QUEUE_FULL, p->pending != NULL);
 		return false;
 	}
+	if (source->tail.fd < 0 && !unpark(p, source, now))
+		return true;
 	step(p, source, now);
 	return true;
 }

@@ -188,6 +188,16 @@ static void housekeeping(struct runner *r)
 	}
 }
 
+/* --once with more files than descriptors: those that were read make room for others. */
+static bool more_files(struct runner *r)
+{
+	if (!r->sources.starved)
+		return false;
+	pipeline_save(&r->pipeline);
+	discover_scan(&r->discover);
+	return r->sources.active.len > 0;
+}
+
 /* One turn of the loop.  True when there is nothing left to do. */
 static bool turn(struct runner *r)
 {
@@ -195,7 +205,7 @@ static bool turn(struct runner *r)
 	int64_t next = pipeline_turn(&r->pipeline);
 
 	housekeeping(r);
-	if (pipeline_is_idle(&r->pipeline) && r->flags->once)
+	if (pipeline_is_idle(&r->pipeline) && r->flags->once && !more_files(r))
 		return true;
 	bool listen = r->sources.active.len == 0;
 	int64_t until = next < r->next_save_ns ? next : r->next_save_ns;
@@ -232,9 +242,9 @@ static void drain(struct runner *r)
 	pipeline_save(&r->pipeline);
 }
 
-static int summary(struct runner *r, size_t files, int64_t began)
+static int summary(struct runner *r, int64_t began)
 {
-	report_summary(&r->totals, files, clock_mono_ns() - began);
+	report_summary(&r->totals, r->sources.list.len, clock_mono_ns() - began);
 	return total_get(&r->totals, TOTAL_READ_ERRORS) || total_get(&r->totals, TOTAL_OPEN_ERRORS);
 }
 
@@ -256,13 +266,11 @@ int run(const struct flags *flags, struct setup *setup)
 		log_error("%s", err.text);
 	} else {
 		discover_scan(&r->discover);
-		size_t files = r->sources.list.len;
-
-		notify_ready("%zu files", files);
+		notify_ready("%zu files", r->sources.list.len);
 		while (!r->stopping && !turn(r))
 			;
 		drain(r);
-		code = flags->once ? (r->stopping ? 1 : summary(r, files, began)) : 0;
+		code = flags->once ? (r->stopping ? 1 : summary(r, began)) : 0;
 	}
 	finish(r);
 	free(r);

@@ -5,10 +5,12 @@
 #include "shipper/glob.h"
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PROBLEMS_MAX 1000
+#define PROBLEMS_MAX   1000
+#define RESERVED_FILES 32 /* descriptors for the checkpoint, sockets, directories */
 
 void sources_init(struct sources *sources, struct checkpoint *checkpoint, const struct setup *setup,
 		  struct totals *totals)
@@ -20,6 +22,71 @@ void sources_init(struct sources *sources, struct checkpoint *checkpoint, const 
 		.first_scan = true,
 	};
 	identity_host(&sources->host);
+	struct rlimit limit;
+
+	sources->open_max = SIZE_MAX;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
+		sources->open_max = limit.rlim_cur > 2 * RESERVED_FILES
+					    ? limit.rlim_cur - RESERVED_FILES
+					    : RESERVED_FILES;
+}
+
+size_t sources_park(struct sources *sources)
+{
+	size_t parked = 0;
+
+	for (size_t i = 0; i < sources->list.len; i++) {
+		struct source *source = sources->list.ptr[i];
+
+		if (source->state != SOURCE_LIVE || source->tail.fd < 0 || source->active ||
+		    source->unsaved || source->window.len)
+			continue;
+		close(source->tail.fd);
+		source->tail.fd = -1;
+		sources->open--;
+		parked++;
+	}
+	return parked;
+}
+
+/* As tail_open_file(), within our means. */
+static int open_file(struct sources *sources, const char *path, bool follow, struct err *reterr)
+{
+	int fd = -EMFILE;
+
+	if (sources->open >= sources->open_max)
+		sources_park(sources);
+	if (sources->open < sources->open_max)
+		fd = tail_open_file(path, follow, reterr);
+	if ((fd == -EMFILE || fd == -ENFILE) && sources_park(sources) > 0)
+		fd = tail_open_file(path, follow, reterr);
+	if (fd != -EMFILE && fd != -ENFILE)
+		return fd;
+	if (!sources->said_starved)
+		log_warn("no file descriptors left (%zu are open): files are read in turns",
+			 sources->open);
+	sources->starved = sources->said_starved = true;
+	return err_set(reterr, -EMFILE, "%s: no file descriptors left", path);
+}
+
+int sources_reopen(struct sources *sources, struct source *source)
+{
+	struct identity identity;
+	int fd = open_file(sources, source->path, true, NULL);
+
+	if (fd < 0)
+		return fd;
+	int r = identity_read(fd, &sources->host, &identity);
+
+	if (r == 0 && !source_id_eq(&identity.key, &source->identity.key))
+		r = -ESTALE;
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	source->tail.fd = fd;
+	sources->open++;
+	return 0;
 }
 
 static struct span key_span(const struct source_id *key)
@@ -131,10 +198,15 @@ bool sources_touch(struct sources *sources, struct span path, int64_t due_ns)
 /* Its name means another file now, or none. */
 static void rotate(struct sources *sources, struct source *source)
 {
+	total_add(sources->totals, TOTAL_ROTATIONS, 1);
+	if (source->tail.fd < 0) {
+		/* Parked at its end; if it has more now, find_earlier() finds it by its key. */
+		sources_detach(sources, source);
+		return;
+	}
 	map_remove(&sources->by_path, span_cstr(source->path));
 	source->state = SOURCE_ROTATED;
 	source->quiet_ns = 0;
-	total_add(sources->totals, TOTAL_ROTATIONS, 1);
 	sources_activate(sources, source, clock_mono_ns());
 }
 
@@ -238,6 +310,7 @@ static void add(struct sources *sources, const struct identity *identity, int fd
 		source_free(source);
 		return;
 	}
+	sources->open++;
 	source->scan = sources->scan;
 	gauge_set(&sources->totals->files, (int64_t)sources->list.len);
 	sources_unsaved(sources, source);
@@ -272,7 +345,7 @@ static void look_earlier(void *ctx, const char *name)
 {
 	const struct earlier *e = ctx;
 	struct identity identity;
-	int fd = tail_open_file(name, false, NULL);
+	int fd = open_file(e->sources, name, false, NULL);
 
 	if (fd < 0)
 		return;
@@ -314,10 +387,11 @@ static void attach(struct sources *sources, const struct input *input, const cha
 	struct source *known = at_path(sources, span_cstr(path));
 	struct identity identity;
 	struct err err;
-	int fd = tail_open_file(path, literal || input->follow_symlinks, &err);
+	int fd = open_file(sources, path, literal || input->follow_symlinks, &err);
 
 	if (fd < 0) {
-		say_problem(sources, path, &err);
+		if (fd != -EMFILE)
+			say_problem(sources, path, &err);
 		return;
 	}
 	int r = identity_read(fd, &sources->host, &identity);
@@ -373,6 +447,7 @@ void sources_look(struct sources *sources, const struct input *input, const char
 
 void sources_scan_begin(struct sources *sources)
 {
+	sources->starved = false;
 	sources->scan++;
 }
 
@@ -384,7 +459,8 @@ void sources_scan_end(struct sources *sources)
 		if (source->state == SOURCE_LIVE && source->scan != sources->scan)
 			rotate(sources, source);
 	}
-	sources->first_scan = false;
+	if (!sources->starved) /* else some files are seen only later, and were there, too */
+		sources->first_scan = false;
 }
 
 struct source *sources_truncate(struct sources *sources, struct source *source)
@@ -451,6 +527,7 @@ void sources_remove(struct sources *sources, struct source *source)
 				log_debug("%s: forgotten later", source->path);
 		}
 	}
+	sources->open -= source->tail.fd >= 0;
 	drop_pointer(sources->list.ptr, &sources->list.len, source);
 	drop_pointer(sources->active.ptr, &sources->active.len, source);
 	drop_pointer(sources->unsaved.ptr, &sources->unsaved.len, source);

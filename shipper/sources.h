@@ -30,7 +30,10 @@ struct sources {
 	struct map problems; /* path → errno that was said; keys are owned */
 	uint64_t scan;       /* number of the scan in progress */
 	bool first_scan;
-	bool full; /* limits.files was reached and said */
+	bool full;             /* limits.files was reached and said */
+	size_t open, open_max; /* descriptors of files, and how many we may have */
+	bool starved;          /* a file could not be opened for want of one */
+	bool said_starved;
 };
 
 void sources_init(struct sources *sources, struct checkpoint *checkpoint, const struct setup *setup,
@@ -46,6 +49,14 @@ bool sources_touch(struct sources *sources, struct span path, int64_t due_ns);
 /* A scan tells about every path there is; at its end the others are gone. */
 void sources_scan_begin(struct sources *sources);
 void sources_scan_end(struct sources *sources);
+
+/*
+ * Descriptors are scarce: close those of files that wait at their end and have
+ * nothing in flight.  They are opened again when something happens.  How many.
+ */
+size_t sources_park(struct sources *sources);
+/* 0; -EMFILE; -ESTALE and others: the file is not there any more by its name. */
+int sources_reopen(struct sources *sources, struct source *source);
 
 /* Work to do at due_ns, or earlier if it was due earlier. */
 void sources_activate(struct sources *sources, struct source *source, int64_t due_ns);
