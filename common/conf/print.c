@@ -3,6 +3,7 @@
  * the order of the table, with defaults that the file does not have; a secret
  * is printed as the reference that the file has, never as its value.
  */
+#include "common/base/cleanup.h"
 #include "common/conf/internal.h"
 #include "common/data/json_write.h"
 
@@ -54,18 +55,39 @@ static bool is_typed(const struct sl_option *row)
 	       row->type != SL_OPT_PAIRS && row->type != SL_OPT_REGEX;
 }
 
-static void print_text(struct buf *out, struct span text, const struct sl_option *row)
+static void print_word(struct buf *out, struct span text)
 {
-	if (is_typed(row) || is_plain(text))
+	if (is_plain(text))
 		buf_puts(out, text);
 	else
 		json_write_string(out, text);
 }
 
+/* ${ was expanded when it was read: what is left is meant literally. */
+static void print_text(struct buf *out, struct span text, const struct sl_option *row)
+{
+	_cleanup_(buf_release) struct buf escaped = BUF_INIT(2 * CONF_FILE_MAX);
+	ptrdiff_t at;
+
+	if (is_typed(row)) {
+		buf_puts(out, text);
+		return;
+	}
+	while ((at = span_find(text, SPAN("${"))) >= 0) {
+		buf_puts(&escaped, span_take(text, (size_t)at));
+		buf_puts(&escaped, SPAN("$${"));
+		text = span_skip(text, (size_t)at + 2);
+	}
+	buf_puts(&escaped, text);
+	if (escaped.failed)
+		out->failed = escaped.failed;
+	print_word(out, buf_span(&escaped));
+}
+
 static void print_key(struct printer *p, struct span key)
 {
 	begin_line(p);
-	print_text(p->out, key, NULL);
+	print_word(p->out, key);
 	buf_putc(p->out, ':');
 }
 
@@ -83,23 +105,26 @@ static struct span span_str(struct sl_str text)
 	return span_of(text.ptr, text.len);
 }
 
-static void print_default_items(struct buf *out, const struct sl_option *row)
+/* One item a line, as a list that the file has is printed. */
+static void print_default_items(struct printer *p, const struct sl_option *row)
 {
 	struct span rest = span_cstr(row->def);
-	bool pairs = row->type == SL_OPT_PAIRS, first = true;
 	struct sl_str key, value;
 
-	buf_putc(out, pairs ? '{' : '[');
+	buf_puts(p->out, SPAN("  # default\n"));
+	p->indent++;
 	while (option_default_next(row, &rest, &key, &value)) {
-		buf_puts(out, first ? SPAN("") : SPAN(", "));
-		first = false;
-		if (pairs) {
-			print_text(out, span_str(key), row);
-			buf_puts(out, SPAN(": "));
+		if (row->type == SL_OPT_PAIRS) {
+			print_key(p, span_str(key));
+		} else {
+			begin_line(p);
+			buf_putc(p->out, '-');
 		}
-		print_text(out, span_str(value), row);
+		buf_putc(p->out, ' ');
+		print_text(p->out, span_str(value), row);
+		buf_putc(p->out, '\n');
 	}
-	buf_putc(out, pairs ? '}' : ']');
+	p->indent--;
 }
 
 static void print_default(struct printer *p, const struct sl_option *row)
@@ -112,10 +137,12 @@ static void print_default(struct printer *p, const struct sl_option *row)
 	if (!has_default(row))
 		return;
 	print_key(p, span_cstr(row->name));
+	if (row->def && (row->type == SL_OPT_LIST || row->type == SL_OPT_PAIRS)) {
+		print_default_items(p, row);
+		return;
+	}
 	buf_putc(p->out, ' ');
-	if (row->def && (row->type == SL_OPT_LIST || row->type == SL_OPT_PAIRS))
-		print_default_items(p->out, row);
-	else if (row->def)
+	if (row->def)
 		print_text(p->out, span_cstr(row->def), row);
 	else if (row->type == SL_OPT_ENUM)
 		buf_puts(p->out, option_choice(row, 0));
