@@ -16,6 +16,13 @@
 /* RFC 3339, 9 digits, UTC; writes exactly TIMESTAMP_TEXT_LEN bytes, no NUL. */
 void timestamp_format(char text[TIMESTAMP_TEXT_LEN], int64_t ns);
 
+/* True when `text`, a valid time, is written as timestamp_format() writes it: no second 60. */
+static inline bool timestamp_is_canonical(struct span text)
+{
+	return text.len == TIMESTAMP_TEXT_LEN && text.ptr[4] == '-' && text.ptr[10] == 'T' &&
+	       text.ptr[17] != '6' && text.ptr[19] == '.' && text.ptr[29] == 'Z';
+}
+
 /*
  * What a log line may carry: RFC 3339 and ISO 8601 (T or space, '-' or '/' in
  * the date, seconds may be missing, '.' or ',' and a fraction, cut after nine

@@ -9,8 +9,8 @@ struct writer {
 	struct buf *out;
 	const struct record *rec;
 	const struct wire_labels *labels;
-	const struct field *level, *message, *trace_id, *span_id; /* canonical ones */
-	const struct field *severity, *service, *host, *log;      /* the service's own */
+	const struct field *timestamp, *level, *message, *trace_id, *span_id; /* canonical */
+	const struct field *severity, *service, *host, *log; /* the service's own */
 	bool writes_log, service_taken, host_taken;
 };
 
@@ -27,7 +27,7 @@ static void look_canonical(struct writer *w, const struct field *field)
 		w->trace_id = field;
 		break;
 	default:
-		break; /* timestamp: time_ns is what counts */
+		w->timestamp = field;
 	}
 }
 
@@ -114,7 +114,12 @@ static void put_front(struct writer *w)
 	const struct record *rec = w->rec;
 	char head[] = "{\"timestamp\":\"0000-00-00T00:00:00.000000000Z\"";
 
-	timestamp_format(head + strlen("{\"timestamp\":\""), rec->time_ns);
+	/* A text in another form was parsed into time_ns, which is what counts. */
+	if (w->timestamp && timestamp_is_canonical(w->timestamp->text))
+		memcpy(head + strlen("{\"timestamp\":\""), w->timestamp->text.ptr,
+		       TIMESTAMP_TEXT_LEN);
+	else
+		timestamp_format(head + strlen("{\"timestamp\":\""), rec->time_ns);
 	head[sizeof(head) - 2] = '"';
 	buf_put(w->out, head, sizeof(head) - 1);
 	if (rec->severity || w->level)

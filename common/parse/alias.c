@@ -122,7 +122,8 @@ const struct alias *alias_find(struct span key)
 	char first = key.ptr[0] >= 'A' && key.ptr[0] <= 'Z' ? key.ptr[0] | 0x20 : key.ptr[0];
 
 	for (size_t n = by_length[key.len].n; n; n--, alias++)
-		if (alias->name.ptr[0] == first && span_ieq(alias->name, key))
+		if (alias->name.ptr[0] == first &&
+		    (memcmp(alias->name.ptr, key.ptr, key.len) == 0 || span_ieq(alias->name, key)))
 			return alias;
 	return NULL;
 }

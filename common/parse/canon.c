@@ -90,12 +90,15 @@ static int take_time(struct record *rec, const struct value *value, struct span 
 
 	if (!ok)
 		return 0;
+	rec->time_ns = ns;
+	*ret = value->text;
+	if (value->type == VALUE_STRING && timestamp_is_canonical(value->text))
+		return 1;
 	char *text = arena_alloc(rec->arena, TIMESTAMP_TEXT_LEN);
 
 	if (!text)
 		return -ENOMEM;
 	timestamp_format(text, ns);
-	rec->time_ns = ns;
 	*ret = span_of(text, TIMESTAMP_TEXT_LEN);
 	return 1;
 }
