@@ -3,9 +3,8 @@
  *
  *	chunk := u8 form · u8 scale · presence · ints
  *
- * Two spellings come back exactly: no zeros at the end ("1.5", "2", as
- * COLUMN_INT has it), or the same number of digits everywhere ("1.50", "2.00",
- * which is then handed out as texts).
+ * Two spellings come back exactly: no zeros at the end ("1.5", "2"), or the
+ * same number of digits everywhere ("1.50", "2.00").
  */
 #include "aggregator/store/codec.h"
 #include "aggregator/store/decimal.h"
@@ -96,22 +95,11 @@ static const uint64_t *invert(const uint64_t *present, uint32_t nrows, struct ar
 	return absent;
 }
 
-static int fixed_texts(const int64_t *ints, size_t n, unsigned scale, struct arena *keep,
-		       struct span *texts)
-{
-	for (size_t i = 0; i < n; i++) {
-		char text[NUM_TEXT_MAX];
-
-		texts[i] = arena_dup(keep, span_of(text, decimal_format(text, ints[i], scale)));
-	}
-	return keep->overflowed ? -ENOMEM : 0;
-}
-
 static int int_get(const struct column_entry *entry, struct cursor *in, uint32_t nrows,
 		   struct arena *tmp, struct arena *keep, struct column *ret)
 {
 	uint8_t form = cursor_u8(in), scale = cursor_u8(in);
-	int64_t *ints = ARENA_ARRAY(form == FORM_FIXED ? tmp : keep, int64_t, nrows);
+	int64_t *ints = arena_alloc(keep, nrows * sizeof(*ints));
 	const uint64_t *present;
 	size_t n;
 
@@ -125,21 +113,13 @@ static int int_get(const struct column_entry *entry, struct cursor *in, uint32_t
 	r = r < 0 ? r : ints_get(in, ints, n);
 	if (r < 0)
 		return r;
-	if (form == FORM_FIXED) {
-		struct span *texts = ARENA_ARRAY(keep, struct span, nrows);
-
-		r = texts ? fixed_texts(ints, n, scale, keep, texts) : -ENOMEM;
-		if (r == 0)
-			presence_spread_texts(texts, nrows, present, n);
-		*ret = (struct column){.kind = COLUMN_TEXT, .nrows = nrows, .texts = texts};
-		return r;
-	}
 	presence_spread_ints(ints, nrows, present, n);
 	*ret = (struct column){
 		.kind = COLUMN_INT,
 		.nrows = nrows,
 		.ints = ints,
 		.scale = scale,
+		.fixed = form == FORM_FIXED,
 		.absent = present ? invert(present, nrows, keep) : NULL,
 	};
 	return keep->overflowed ? -ENOMEM : 0;

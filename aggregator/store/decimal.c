@@ -81,27 +81,6 @@ double decimal_to_double(int64_t digits, unsigned scale)
 	return (double)digits / (double)powers[scale];
 }
 
-size_t decimal_format(char text[NUM_TEXT_MAX], int64_t digits, unsigned scale)
-{
-	char number[NUM_TEXT_MAX];
-	uint64_t size = digits < 0 ? -(uint64_t)digits : (uint64_t)digits;
-	size_t n = num_format_u64(number, size), len = 0, whole = n > scale ? n - scale : 0;
-
-	if (digits < 0)
-		text[len++] = '-';
-	if (whole == 0)
-		text[len++] = '0';
-	memcpy(text + len, number, whole);
-	len += whole;
-	if (scale == 0)
-		return len;
-	text[len++] = '.';
-	for (size_t zeros = scale - (n - whole); zeros > 0; zeros--)
-		text[len++] = '0';
-	memcpy(text + len, number + whole, n - whole);
-	return len + (n - whole);
-}
-
 bool decimal_range(const struct span *texts, size_t n, double *ret_min, double *ret_max)
 {
 	double min = INFINITY, max = -INFINITY;

@@ -21,9 +21,6 @@ bool decimal_parse(struct span text, struct decimal *ret);
 /* The same value at a larger scale; false when it does not fit. */
 bool decimal_rescale(struct decimal *decimal, unsigned scale);
 double decimal_to_double(int64_t digits, unsigned scale);
-/* With exactly `scale` digits behind the point.  The length; at most NUM_TEXT_MAX. */
-size_t decimal_format(char text[NUM_TEXT_MAX], int64_t digits, unsigned scale);
-
 /* True when every text is a decimal: the range of their values, rounded outwards. */
 bool decimal_range(const struct span *texts, size_t n, double *ret_min, double *ret_max);
 

@@ -8,13 +8,16 @@ void column_init_empty(struct column *column, struct span name, uint32_t nrows)
 		.name = name, .kind = COLUMN_CONST, .nrows = nrows, .value = SPAN("")};
 }
 
-/* ints/10^scale without trailing zeros: 150 at scale 2 is "1.5", -5 is "-0.05". */
-static size_t format_decimal(char *text, int64_t n, uint32_t scale)
+/*
+ * ints/10^scale without trailing zeros: 150 at scale 2 is "1.5", -5 is "-0.05".
+ * Fixed, 150 is "1.50".
+ */
+static size_t format_decimal(char *text, int64_t n, uint32_t scale, bool fixed)
 {
 	char digits[NUM_TEXT_MAX];
 	uint64_t size = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
 
-	while (scale && size % 10 == 0) {
+	while (!fixed && scale && size % 10 == 0) {
 		size /= 10;
 		scale--;
 	}
@@ -52,7 +55,7 @@ struct span column_text(const struct column *column, size_t row, char *scratch)
 	case COLUMN_INT:
 		if (column->absent && bit_get(column->absent, row))
 			return SPAN("");
-		return span_of(scratch, format_decimal(scratch, column->ints[row], column->scale));
+		return span_of(scratch, format_decimal(scratch, column->ints[row], column->scale, column->fixed));
 	case COLUMN_TIME:
 		timestamp_format(scratch, column->ints[row]);
 		return span_of(scratch, TIMESTAMP_TEXT_LEN);

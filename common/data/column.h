@@ -9,7 +9,8 @@
  *
  *	CONST  value                         every row has it
  *	DICT   codes[row] -> dict[code]      at most 256 distinct texts
- *	INT    ints[row], scale              decimal: text is ints/10^scale, no trailing zeros
+ *	INT    ints[row], scale, fixed       decimal: text is ints/10^scale, with `scale` digits
+ *	                                     behind the point if fixed, else no trailing zeros
  *	TIME   ints[row]                     ns since the epoch; text is RFC 3339, 9 digits
  *	TEXT   texts[row]
  *
@@ -43,7 +44,8 @@ struct column {
 	const uint8_t *codes;    /* DICT */
 	const struct span *dict; /* DICT */
 	uint32_t ndict;
-	uint32_t scale;           /* INT: digits behind the point, 0–18 */
+	uint32_t scale;           /* INT: digits behind the point, 0–18 … */
+	bool fixed;               /* … in every text: 1.50, not 1.5 */
 	const int64_t *ints;      /* INT, TIME */
 	const uint64_t *absent;   /* INT: bitmap of rows without the field; NULL = none */
 	const struct span *texts; /* TEXT; for other kinds filled by column_texts() */

@@ -2,8 +2,15 @@
  * store_fixture.h - what the tests of the store share: a store in a scratch
  * folder, rows from JSON lines, and columns as texts.
  */
-#ifndef TEST_STORE_FIXTURE_H
-#define TEST_STORE_FIXTURE_H
+#ifndef SLUICE_TESTS_STORE_FIXTURE_H
+#define SLUICE_TESTS_STORE_FIXTURE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
 
 #include "aggregator/store/store.h"
 #include "common/data/json_scan.h"

@@ -1,11 +1,4 @@
 /* The store as its callers see it: rows, commits, snapshots, merges. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "common/base/cleanup.h"
 #include "tests/unit/store_fixture.h"
 

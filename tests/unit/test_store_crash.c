@@ -13,13 +13,6 @@
  * Then the store must open, hold exactly the rows before its next offset, and
  * no commit that was acknowledged may be gone.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "common/base/cleanup.h"
 #include "common/base/io.h"
 #include "tests/unit/store_fixture.h"

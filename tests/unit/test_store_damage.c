@@ -1,11 +1,4 @@
 /* Flipped bits, cut files, lost and garbled manifests, a full disk: noticed, and survived. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "aggregator/store/manifest.h"
 #include "aggregator/store/part.h"
 #include "common/base/cleanup.h"

@@ -2,13 +2,6 @@
  * Queries beside appends, commits, merges and retention.  Run it with
  * SAN=thread as well.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "tests/unit/store_fixture.h"
 #include <pthread.h>
 #include <stdatomic.h>
