@@ -76,7 +76,10 @@ is "the shipper ends well" "$status" 0
 stop aggregator
 is "the aggregator ends well" "$status" 0
 
-verdict=$("$bin/logq" -D "$store" -S @0 -o json '*' |
+# Each row knows where in its file it was: by these places the writers' numbers
+# must rise one by one.
+verdict=$("$bin/logq" -D "$store" -S @0 -o json \
+	'* | sort by (log.file, log.offset) | fields service, seq, _msg' 2>"$scratch/logq.err" |
 	"$tools/seqcheck" --truth "$scratch/loggen.out" 2>"$scratch/seqcheck.err")
 code=$?
 diag "$verdict"
