@@ -1,6 +1,7 @@
 /* The text of the stats pipe. */
 #include "aggregator/query/pipes/pipe_stats.h"
 #include "aggregator/query/pipes/pipes.h"
+#include "aggregator/query/stats/stats_funcs.h"
 #include "common/lang/words.h"
 #include <errno.h>
 
@@ -167,7 +168,18 @@ static int parse_switch(struct lex *lex, struct pipe_stats *stats, struct stats_
 	return r;
 }
 
-static int parse_item(struct lex *lex, struct pipe_stats *stats)
+/*
+ * `| avg(x) y`: without the word stats in front, a name right behind the
+ * parenthesis needs `as`, so that a slip does not pass for a name; `count() n` is
+ * too common to insist.
+ */
+static bool needs_as(const struct lex *lex, const struct stats_item *item, bool named)
+{
+	return !named && !lex_is(lex, "as") && span_eq(lex->previous, SPAN(")")) &&
+	       item->func->ops != &stats_count_ops;
+}
+
+static int parse_item(struct lex *lex, struct pipe_stats *stats, bool named)
 {
 	struct stats_item item = {0};
 	size_t pos;
@@ -183,6 +195,10 @@ static int parse_item(struct lex *lex, struct pipe_stats *stats)
 	pos = lex->pos;
 	if (lex_at_pipe_end(lex) || lex_is(lex, ","))
 		r = name_of(lex, &item, &item.result);
+	else if (needs_as(lex, &item, named))
+		return lex_error(lex,
+				 "expected `as` before the result's name (or `stats` in front of "
+				 "the function)");
 	else
 		r = pipe_parse_as(lex, &item.result);
 	return r < 0 ? r : add_item(lex, stats, pos, item);
@@ -191,6 +207,7 @@ static int parse_item(struct lex *lex, struct pipe_stats *stats)
 int stats_parse(struct lex *lex, struct pipe **ret)
 {
 	struct pipe_stats *stats = PIPE_NEW(lex, struct pipe_stats, &pipe_stats_ops);
+	bool named = !span_eq(lex->previous, SPAN("|")) && lex->previous.len;
 	bool by = lex_accept(lex, "by");
 	int r = 0;
 
@@ -204,7 +221,7 @@ int stats_parse(struct lex *lex, struct pipe **ret)
 		r = parse_by(lex, stats);
 	do {
 		if (r >= 0)
-			r = parse_item(lex, stats);
+			r = parse_item(lex, stats, named);
 	} while (r >= 0 && lex_accept(lex, ","));
 	return r;
 }
