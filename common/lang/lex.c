@@ -138,6 +138,8 @@ static void append_found(const struct lex *lex, struct err *err)
 }
 
 static int set_error(struct lex *lex, size_t pos, const char *fmt, va_list args)
+	__attribute__((__format__(__printf__, 3, 0)));
+static int set_error(struct lex *lex, size_t pos, const char *fmt, va_list args)
 {
 	char text[sizeof(lex->reterr->text)];
 
