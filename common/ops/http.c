@@ -233,8 +233,8 @@ static struct http_request *request_new(struct http_server *server, struct MHD_C
 	req->server = server;
 	req->connection = c;
 	req->fd = info ? info->connect_fd : -1;
-	req->local = getsockopt(req->fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
-		     domain == AF_UNIX;
+	req->local =
+		getsockopt(req->fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX;
 	arena_init(&req->arena, PARAMS_BUDGET);
 	/* MHD keeps both texts as long as the request. */
 	req->path = span_cstr(url);
