@@ -60,12 +60,9 @@ die() {
 	exit 1
 }
 
-logq() { "$bin/logq" -D "$scratch/store" "$@"; }
-live() { "$bin/logq" --server "unix:$scratch/store/aggregator.sock" "$@"; }
-
-# count QUERY…: a number from the running aggregator, 0 while it starts.
+# How many rows the running aggregator has; nothing while it starts.
 count() {
-	live -o cat "* | stats count() as n | fields n" 2>/dev/null | tr -dc 0-9
+	logq -S 1d -o cat "* | stats count() as n" 2>/dev/null | tr -dc 0-9
 }
 bytes_of() { du -sb "$@" 2>/dev/null | awk '{ n += $1 } END { print n + 0 }'; }
 
@@ -80,6 +77,8 @@ start() { # NAME COMMAND…: in the background, output to NAME.out and NAME.err
 title "A shop of eight services writes logs; shipper → ${bus%%:*} → aggregator → logq"
 echo "scratch folder: $scratch"
 mkdir -p "$scratch/logs"
+export PATH=$bin:$PATH LOGQ_SERVER=unix:$scratch/store/aggregator.sock
+printf '%s$ export PATH=%s:$PATH LOGQ_SERVER=%s%s\n' "$bold" "$bin" "$LOGQ_SERVER" "$plain"
 printf '%s$ loggen --dir %s --rate %s --rotate 3000000 &%s\n' "$bold" "$scratch/logs" "$rate" "$plain"
 start loggen "$tools/loggen" --dir "$scratch/logs" --rate "$rate" --rotate 3000000 --seed 7
 printf '%s$ aggregator --from %s --store %s &%s\n' "$bold" "$bus" "$scratch/store" "$plain"
@@ -124,19 +123,23 @@ title "Progress"
 pause_for 8
 
 questions() {
-	title "What happened in the last minute, by service and level?"
-	run live -S 1m '* | stats by (service, level) count() as rows | sort by (rows desc) | limit 12' -o logfmt
-	title "Which payments were declined?"
-	run live -S 1m 'service:payment level:ERROR' -n 3
+	local trace
+	title "Who writes how much, and how bad is it?"
+	run logq -S 1m '* | stats by (service) count() as rows, count() if (level:ERROR) as errors | sort by (rows desc)'
+	title "The latest payments that were declined"
+	run logq -S 1m -n 3 'service:payment level:ERROR'
+	title "What kinds of warnings and errors are there?"
+	run logq -S 1m 'level:in(WARN, ERROR) | patterns limit 5 | fields count, trend, pattern'
 	title "The slowest checkouts"
-	run live -S 1m 'service:checkout elapsed:>0.1 | sort by (elapsed desc) | limit 3 | fields _time, order_id, elapsed, trace_id' -o json
-	trace=$(live -S 5m -o cat 'service:payment level:ERROR | limit 1 | fields trace_id' 2>/dev/null | head -n 1)
+	run logq -S 1m 'service:checkout | sort by (elapsed desc) limit 3 | fields order_id, elapsed, trace_id'
+	trace=$(logq -S 5m -o cat 'service:payment level:ERROR | limit 1 | fields trace_id' 2>/dev/null | head -n 1)
 	if [ -n "$trace" ]; then
-		title "One of those requests, followed across the services"
-		run live -S 5m -t "$trace"
+		title "One declined payment, followed across the services"
+		run logq -S 5m -t "$trace"
+		run logq -S 5m "trace_id:=$trace | trace | fields hop, depth, service, offset, latency, note, _msg"
 	fi
-	title "The same language on the raw file, before any index"
-	run "$bin/logq" -S 5m 'level:WARN | stats by (_msg) count() as n' "$scratch/logs/shipping.log" -o logfmt
+	title "The same language on a raw file, before any index"
+	run logq -S 5m 'level:WARN | stats by (_msg) count() as n' "$scratch/logs/shipping.log"
 }
 [ "$ctrl_c" = 1 ] || questions
 
@@ -159,11 +162,14 @@ kill -TERM "$shipper_pid" && wait "$shipper_pid" || die "shipper did not end wel
 kill -TERM "$aggregator_pid" && wait "$aggregator_pid" || die "aggregator did not end well"
 pids=()
 
-indexed=$(logq -S 1d -o cat '* | stats count() as n | fields n')
+unset LOGQ_SERVER
+indexed=$(logq -D "$scratch/store" -S 1d -o cat '* | stats count() as n')
 printf 'written  %s lines in %s files\nindexed  %s records\n' "$lines" "$(ls "$scratch/logs" | wc -l)" "$indexed"
 failed=0
 [ "$indexed" = "$lines" ] || failed=1
-if ! logq -S 1d -o json 'seq:* | fields service, seq' |
+# Lines of one service may share a millisecond, so they are put in the order of
+# their numbers: what is looked for is a number that is missing or there twice.
+if ! logq -D "$scratch/store" -S 1d -o json 'seq:* | sort by (service, seq) | fields service, seq' |
 	"$tools/seqcheck" --writer service --seq seq; then
 	failed=1
 fi

@@ -162,22 +162,22 @@ static void write_zap(FILE *out, const struct event *e, const char *message, uin
 		5 + e->sku % 300, e->user % 100, e->duration_us / 1e6, SEQ(seq));
 }
 
-/* logback's plain layout; errors are followed by a stack trace. */
+/* logback with the logstash encoder; the stack trace is a field. */
 static void write_logback(FILE *out, const struct event *e, const char *message, uint64_t seq)
 {
-	fprintf(out, "%s %-5s [%s,%016llx] c.s.payment.PaymentService - %s order=A-%u seq=%llu\n",
-		iso_time(e, 3), level_upper[e->level], trace_id(e), (unsigned long long)e->span,
-		message, e->order, SEQ(seq));
-	if (!e->stack)
-		return;
-	fputs("com.shop.payment.CardDeclinedException: issuer said no\n"
-	      "\tat com.shop.payment.CardGateway.charge(CardGateway.java:118)\n"
-	      "\tat com.shop.payment.PaymentService.pay(PaymentService.java:77)\n"
-	      "Caused by: java.net.SocketTimeoutException: Read timed out\n"
-	      "\tat java.base/sun.nio.ch.NioSocketImpl.timedRead(NioSocketImpl.java:288)\n"
-	      "\t... 14 more\n",
-	      out);
-	outputs[PAYMENT].lines += 6;
+	fprintf(out,
+		"{\"@timestamp\":\"%s\",\"@version\":\"1\",\"message\":\"%s order=A-%u\","
+		"\"logger_name\":\"c.s.payment.PaymentService\",\"thread_name\":\"http-%u\","
+		"\"level\":\"%s\",\"traceId\":\"%s\",\"spanId\":\"%016llx\","
+		"\"parent_span_id\":\"%016llx\",\"seq\":%llu%s}\n",
+		iso_time(e, 3), message, e->order, e->user % 8, level_upper[e->level], trace_id(e),
+		(unsigned long long)e->span, (unsigned long long)e->parent, SEQ(seq),
+		e->stack ? ",\"stack_trace\":\"com.shop.payment.CardDeclinedException: issuer said "
+			   "no"
+			   "\\n\\tat com.shop.payment.CardGateway.charge(CardGateway.java:118)"
+			   "\\n\\tat com.shop.payment.PaymentService.pay(PaymentService.java:77)"
+			   "\\nCaused by: java.net.SocketTimeoutException: Read timed out\""
+			 : "");
 }
 
 /* python-json-logger. */
@@ -192,6 +192,15 @@ static void write_python(FILE *out, const struct event *e, const char *message, 
 		"%llu}\n",
 		iso_time(e, 3), levels[e->level], message, trace_id(e), (unsigned long long)e->span,
 		(unsigned long long)e->parent, e->sku, e->user % 500, SEQ(seq));
+	if (!e->stack)
+		return;
+	/* Its uncaught exceptions go to the same file, as lines of their own. */
+	fputs("Traceback (most recent call last):\n"
+	      "  File \"/app/inventory/stock.py\", line 88, in reserve\n"
+	      "    row = self.lock(sku)\n"
+	      "StockConflict: somebody else holds the row\n",
+	      out);
+	outputs[INVENTORY].lines += 4;
 }
 
 /* logrus in logfmt. */
@@ -361,7 +370,7 @@ static int64_t hop(struct event *e, int service, int64_t at, unsigned says, bool
 						  : DEBUG;
 		h.what = h.level == ERROR ? 3 : h.level == WARN ? 2 : (uint8_t)(i % 2);
 		h.status = h.level == ERROR ? 502 : 200;
-		h.stack = service == PAYMENT && h.level == ERROR;
+		h.stack = (service == PAYMENT || service == INVENTORY) && h.level == ERROR;
 		heap_push(&h);
 	}
 	e->span = h.span;
@@ -391,7 +400,7 @@ static void request(int64_t at)
 	at = hop(&e, CHECKOUT, at, 2, false);
 	uint64_t checkout = e.span;
 
-	at = hop(&e, INVENTORY, at, 2, false);
+	at = hop(&e, INVENTORY, at, 2, random_below(500) == 0);
 	e.span = checkout;
 	at = hop(&e, PAYMENT, at, 2, declined);
 	e.span = checkout;
