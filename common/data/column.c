@@ -55,7 +55,8 @@ struct span column_text(const struct column *column, size_t row, char *scratch)
 	case COLUMN_INT:
 		if (column->absent && bit_get(column->absent, row))
 			return SPAN("");
-		return span_of(scratch, format_decimal(scratch, column->ints[row], column->scale, column->fixed));
+		return span_of(scratch, format_decimal(scratch, column->ints[row], column->scale,
+						       column->fixed));
 	case COLUMN_TIME:
 		timestamp_format(scratch, column->ints[row]);
 		return span_of(scratch, TIMESTAMP_TEXT_LEN);

@@ -19,6 +19,8 @@
 
 #define TIME_UNKNOWN INT64_MIN
 
+struct regex;
+
 /* 1 = taken; 0 = not of this format, `rec` as it was; -ENOMEM. */
 typedef int format_fn(struct span text, int64_t observed_ns, struct record *rec);
 
@@ -31,8 +33,13 @@ format_fn format_syslog; /* RFC 3164 and RFC 5424, with or without <PRI> */
 format_fn format_access; /* common and combined log format of web servers */
 format_fn format_klog;   /* E0301 12:00:00.123456   1 file.go:10] message */
 
+/* regex:PATTERN, named groups are fields; same return. */
+int format_regex(const struct regex *regex, struct span text, struct record *rec);
+
 /* In `auto`, key=value lines must be nothing else; `logfmt` takes bare words too. */
 int logfmt_strict(struct span text, int64_t observed_ns, struct record *rec);
+/* What unquoted text is: 200 and 1.5 are numbers; 007, 1.2.3 and null are text. */
+enum value_type bare_value_type(struct span text);
 /* Add all pairs of `text`, which must be nothing else: 1, 0, negative errno. */
 int logfmt_pairs(struct span text, struct record *rec);
 /* One JSON object, canonical fields mapped; no envelope.  Same return. */

@@ -105,8 +105,7 @@ static int read_quoted(struct cursor *c, struct record *rec, struct span *ret)
 	return ret->ptr ? 1 : -ENOMEM;
 }
 
-/* 200 and 1.5 are numbers, true and false are; 007 and 1.2.3 are text. */
-static enum value_type type_of(struct span text)
+enum value_type bare_value_type(struct span text)
 {
 	size_t at;
 
@@ -150,7 +149,7 @@ static int read_pair(struct cursor *c, struct record *rec, bool bare_words, stru
 		while (p < c->end && !char_is_space(*p))
 			p++;
 		field.text = span_between(value, p);
-		field.type = type_of(field.text);
+		field.type = bare_value_type(field.text);
 	}
 	c->at = p;
 	*ret = field;

@@ -1,5 +1,6 @@
 #include "common/parse/parse.h"
 #include "common/base/utf8.h"
+#include "common/conf/regex.h"
 #include "common/parse/canon.h"
 #include "common/parse/format.h"
 #include <errno.h>
@@ -7,6 +8,7 @@
 
 struct parser {
 	format_fn *parse;
+	struct regex *regex; /* of regex:PATTERN, in place of parse */
 };
 
 static const struct {
@@ -22,27 +24,43 @@ static const struct {
 #undef FORMAT
 };
 
+static format_fn *find_format(struct span name)
+{
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
+		if (span_eq(name, formats[i].name))
+			return formats[i].parse;
+	return NULL;
+}
+
 int parser_new(struct span format, struct parser **ret, struct err *reterr)
 {
-	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
-		if (!span_eq(format, formats[i].name))
-			continue;
-		struct parser *parser = calloc(1, sizeof(*parser));
+	bool pattern = span_starts(format, SPAN("regex:"));
+	struct parser found = {.parse = find_format(format)};
+	int r = pattern ? regex_new(span_skip(format, 6), 0, &found.regex, reterr) : 0;
 
-		if (!parser)
-			return err_set(reterr, -ENOMEM, "out of memory");
-		parser->parse = formats[i].parse;
-		*ret = parser;
-		return 0;
+	if (r < 0)
+		return r;
+	if (!pattern && !found.parse)
+		return err_set(reterr, -EINVAL,
+			       "unknown format '%.*s': auto, json, logfmt, plain, cri, syslog, "
+			       "access, klog or regex:PATTERN",
+			       SPAN_FMT(span_take(format, 64)));
+	struct parser *parser = malloc(sizeof(*parser));
+
+	if (!parser) {
+		regex_free(found.regex);
+		return err_set(reterr, -ENOMEM, "out of memory");
 	}
-	return err_set(reterr, -EINVAL,
-		       "unknown format '%.*s': auto, json, logfmt, plain, cri, syslog, access or "
-		       "klog",
-		       SPAN_FMT(span_take(format, 64)));
+	*parser = found;
+	*ret = parser;
+	return 0;
 }
 
 void parser_free(struct parser *parser)
 {
+	if (!parser)
+		return;
+	regex_free(parser->regex);
 	free(parser);
 }
 
@@ -131,7 +149,8 @@ int parser_line(const struct parser *parser, struct span line, int64_t observed_
 	if (r < 0)
 		return r;
 	rec->time_ns = TIME_UNKNOWN;
-	r = parser->parse(text, observed_ns, rec);
+	r = parser->regex ? format_regex(parser->regex, text, rec)
+			  : parser->parse(text, observed_ns, rec);
 	if (r == 0) {
 		rec->flags |= RECORD_PARSE_ERROR;
 		r = canon_text(rec, SPAN("message"), text);

@@ -19,7 +19,11 @@
 
 struct parser;
 
-/* "auto", "json", "logfmt", "plain", …; -EINVAL lists the names in reterr. */
+/*
+ * auto, json, logfmt, plain, cri, syslog, access, klog, or regex:PATTERN whose
+ * named groups become fields.  -EINVAL: no such name (reterr lists them), or
+ * the pattern does not compile (reterr->offset is within it).
+ */
 int parser_new(struct span format, struct parser **ret, struct err *reterr);
 void parser_free(struct parser *parser);
 
