@@ -143,6 +143,8 @@ int kept_add(struct kept *kept, struct stage *stage, struct rows *rows)
 		r = vec_push(&kept->batches, batch);
 	if (r >= 0)
 		kept->nrows += rows->n;
+	if (rows->failed == -EBADMSG)
+		return rows->failed;
 	if (r < 0)
 		return stage_fail(stage, r, "%s",
 				  rows->failed ? rows->err.text : "no memory to keep rows");

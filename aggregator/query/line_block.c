@@ -1,5 +1,6 @@
 /* line_block.c - records of parsed lines, read as columns. */
 #include "aggregator/query/line_block.h"
+#include "aggregator/store/streams.h"
 #include "common/base/map.h"
 #include "common/base/utf8.h"
 #include "common/data/json_scan.h"
@@ -41,35 +42,74 @@ static struct span trim_line(struct span line, uint64_t max_line)
 	return line.len > max_line ? span_take(line, max_line) : line;
 }
 
-int line_block_parse(struct line_block *b, int64_t now_ns, uint64_t max_line)
+static int parse_line(struct line_block *b, int64_t now_ns, uint64_t max_line, struct span line)
+{
+	struct record *rec;
+
+	line = trim_line(line, max_line);
+	if (!span_trim(line).len)
+		return 0;
+	if (vec_reserve(&b->records, b->records.len + 1) < 0)
+		return -ENOMEM;
+	rec = &b->records.ptr[b->records.len];
+	record_init(rec, &b->arena, line);
+	if (parser_line(b->parser, line, now_ns, rec) < 0)
+		return -ENOMEM;
+	b->records.len++;
+	if (rec->time_ns < b->block.min_time)
+		b->block.min_time = rec->time_ns;
+	if (rec->time_ns > b->block.max_time)
+		b->block.max_time = rec->time_ns;
+	return 0;
+}
+
+/*
+ * The next line that may match: the nearer one of the literal and a backslash,
+ * behind which it may be spelled otherwise.  Each is searched for once a hit,
+ * not once a line, so a rare word costs what memmem() and memchr() do.
+ */
+struct line_hunt {
+	struct span literal;
+	const char *hit, *slash; /* NULL = no more of them */
+};
+
+static bool next_line(struct line_hunt *hunt, struct span *rest, struct span *ret_line)
+{
+	const char *at = rest->ptr, *next, *start;
+
+	if (!hunt->literal.len)
+		return span_cut(rest, '\n', ret_line);
+	if (hunt->hit && hunt->hit < at)
+		hunt->hit = memmem(at, rest->len, hunt->literal.ptr, hunt->literal.len);
+	if (hunt->slash && hunt->slash < at)
+		hunt->slash = rest->len ? memchr(at, '\\', rest->len) : NULL;
+	next = hunt->hit;
+	if (!next || (hunt->slash && hunt->slash < next))
+		next = hunt->slash;
+	if (!next)
+		return false;
+	start = memrchr(at, '\n', (size_t)(next - at));
+	*rest = span_skip(*rest, start ? (size_t)(start + 1 - at) : 0);
+	return span_cut(rest, '\n', ret_line);
+}
+
+int line_block_parse(struct line_block *b, int64_t now_ns, uint64_t max_line, struct span literal)
 {
 	struct span rest = buf_span(&b->text), line;
+	struct line_hunt hunt = {.literal = literal};
+	int r = 0;
 
 	arena_reset(&b->arena);
 	b->records.len = 0;
 	b->block.min_time = INT64_MAX;
 	b->block.max_time = INT64_MIN;
-	while (span_cut(&rest, '\n', &line)) {
-		struct record *rec;
-
-		line = trim_line(line, max_line);
-		if (!span_trim(line).len)
-			continue;
-		if (vec_reserve(&b->records, b->records.len + 1) < 0)
-			return -ENOMEM;
-		rec = &b->records.ptr[b->records.len];
-		record_init(rec, &b->arena, line);
-		if (parser_line(b->parser, line, now_ns, rec) < 0)
-			return -ENOMEM;
-		b->records.len++;
-		if (rec->time_ns < b->block.min_time)
-			b->block.min_time = rec->time_ns;
-		if (rec->time_ns > b->block.max_time)
-			b->block.max_time = rec->time_ns;
-	}
+	hunt.hit = literal.len ? memmem(rest.ptr, rest.len, literal.ptr, literal.len) : NULL;
+	hunt.slash = literal.len ? memchr(rest.ptr, '\\', rest.len) : NULL;
+	while (r == 0 && next_line(&hunt, &rest, &line))
+		r = parse_line(b, now_ns, max_line, line);
 	b->block.nrows = (uint32_t)b->records.len;
 	b->block.bytes = b->text.len;
-	return 0;
+	return r;
 }
 
 /* Objects have no value of their own, their leaves do; null is absent. */
@@ -183,10 +223,12 @@ int line_block_load(struct row_block *block, struct span name, struct arena *are
 	column_init_empty(ret, name, block->nrows);
 	if (span_eq(name, SPAN("_time")))
 		r = load_times(b, arena, ret);
-	else if (span_eq(name, SPAN("_stream")))
+	else if (span_eq(name, SPAN("_stream")) || span_eq(name, SPAN("_stream_id")))
 		r = load_streams(b, arena, ret);
 	else if (!span_eq(name, SPAN("message")) && !span_eq(name, SPAN("timestamp")))
 		r = load_texts(b, wanted, arena, ret);
+	if (r == 0 && span_eq(name, SPAN("_stream_id")))
+		r = stream_id_column(ret, arena);
 	return r < 0 ? err_set(reterr, r, "a block of lines needs more memory than a query has")
 		     : 0;
 }
@@ -261,6 +303,8 @@ int line_block_names(struct row_block *block, struct arena *arena, const struct 
 
 	if (r == 0)
 		r = add_name(&names, SPAN("_stream"));
+	if (r == 0)
+		r = add_name(&names, SPAN("_stream_id"));
 	if (r == 0)
 		r = add_names((struct line_block *)block, &names);
 	copy = arena_alloc(arena, (names.list.len + 1) * sizeof(*copy));

@@ -9,7 +9,7 @@
  *
  *	line_block_new(parser, &b);
  *	text = line_block_text(b);		fill it with whole lines
- *	line_block_parse(b, now);
+ *	line_block_parse(b, now, max_line, SPAN(""));
  *	… hand &b->block to the query …
  *	line_block_free(b);			or fill it again
  */
@@ -33,8 +33,13 @@ struct line_block {
 int line_block_new(const struct parser *parser, size_t text_max, struct line_block **ret);
 void line_block_free(struct line_block *block);
 
-/* Lines in block->text to rows; times that lines don't have are `now_ns`.  0 or -ENOMEM. */
-int line_block_parse(struct line_block *block, int64_t now_ns, uint64_t max_line);
+/*
+ * Lines in block->text to rows; times that lines don't have are `now_ns`.  With
+ * a `literal` (see line_filter.h) lines that don't have it are left out.
+ * 0 or -ENOMEM.
+ */
+int line_block_parse(struct line_block *block, int64_t now_ns, uint64_t max_line,
+		     struct span literal);
 
 /* For the ops of the owner. */
 int line_block_load(struct row_block *block, struct span name, struct arena *arena,

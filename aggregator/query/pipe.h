@@ -53,6 +53,12 @@ typedef int pipe_filter_fn(void *ctx, struct filter *filter);
 struct pipe_ops {
 	const char *names; /* separated by spaces; the first is canonical: "limit head" */
 	bool streams;      /* rows in, rows out, at once: fit for live tail */
+	/*
+	 * As the first stage it is given rows without their columns being read yet,
+	 * since it drops most rows by a few of them.  push() must leave its state
+	 * as it was when rows->failed is -EBADMSG, and return that.
+	 */
+	bool lazy;
 
 	/*
 	 * The lexer stands behind the name; leave it at the end of the pipe's text.

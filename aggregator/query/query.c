@@ -27,17 +27,20 @@ static int sink_push(struct stage *stage, unsigned worker, struct rows *rows)
 
 static const struct pipe_ops sink_ops = {.names = "output", .streams = true, .push = sink_push};
 
-/* Read what the stages need now, so that a damaged column costs the block and nothing else. */
-static int prefetch(struct query_run *run, struct rows *rows)
+/*
+ * Hide what the stages don't need, and read the rest now, so that a damaged
+ * column costs the block and nothing else.
+ */
+static int prepare(struct query_run *run, struct rows *rows)
 {
 	const struct span *names;
 	size_t n;
 
-	if (field_set_is_list(&run->needs)) {
-		for (size_t i = 0; i < run->needs.allow.len && !rows->failed; i++)
-			rows_column(rows, run->needs.allow.ptr[i]);
+	if (field_set_is_list(&run->needs) &&
+	    rows_select(rows, run->needs.allow.ptr, run->needs.allow.len) < 0)
 		return rows->failed;
-	}
+	if (run->stages[0].ops->lazy)
+		return 0;
 	if (rows_names(rows, &names, &n) < 0)
 		return rows->failed;
 	for (size_t i = 0; i < n && !rows->failed; i++)
@@ -74,7 +77,8 @@ static int filter_block(struct query_run *run, struct rows *rows)
 	return r < 0 ? r : rows_keep(rows, bits);
 }
 
-static void note_cost(struct query_worker *worker, const struct rows *rows, int64_t start_ns)
+static void note_cost(struct query_worker *worker, const struct rows *rows, uint32_t matched,
+		      int64_t start_ns)
 {
 	const struct row_block *block = rows->block;
 	struct query_cost *cost = &worker->stored;
@@ -82,14 +86,14 @@ static void note_cost(struct query_worker *worker, const struct rows *rows, int6
 	worker->blocks_scanned++;
 	worker->rows_scanned += block->nrows;
 	worker->bytes_scanned += block->bytes;
-	worker->rows_matched += rows->n;
+	worker->rows_matched += matched;
 	worker->columns_read += rows->loads;
 	worker->values_read += (uint64_t)rows->loads * block->nrows;
 	if (!block->bytes)
 		return;
 	cost->blocks++;
 	cost->rows += block->nrows;
-	cost->matched += rows->n;
+	cost->matched += matched;
 	cost->bytes += block->bytes;
 	cost->values += (uint64_t)rows->loads * block->nrows;
 	cost->ns += clock_mono_ns() - start_ns;
@@ -99,6 +103,7 @@ static int scan_block(struct query_worker *worker, struct row_block *block)
 {
 	struct query_run *run = worker->run;
 	int64_t start_ns = clock_mono_ns();
+	uint32_t matched;
 	struct rows rows;
 	int r;
 
@@ -113,16 +118,17 @@ static int scan_block(struct query_worker *worker, struct row_block *block)
 		worker->blocks_skipped++;
 		return 0;
 	}
-	if (r >= 0 && rows.n)
-		r = prefetch(run, &rows);
-	note_cost(worker, &rows, start_ns);
+	matched = r < 0 ? 0 : rows.n;
+	if (matched)
+		r = prepare(run, &rows);
+	if (r >= 0)
+		r = stage_push(&run->stages[0], worker->index, &rows);
+	note_cost(worker, &rows, matched, start_ns);
 	if (r == -EBADMSG) {
 		run_partial(run, rows.err.text);
 		return 0;
 	}
-	if (r < 0)
-		return run_fail(run, r, rows.err.text);
-	return stage_push(&run->stages[0], worker->index, &rows);
+	return r < 0 ? run_fail(run, r, rows.failed ? rows.err.text : NULL) : r;
 }
 
 static int scan_next(struct query_worker *worker)

@@ -7,13 +7,19 @@
  */
 #include "aggregator/query/file_reader.h"
 #include "aggregator/query/line_block.h"
+#include "aggregator/query/line_filter.h"
 #include "aggregator/query/source.h"
 #include "common/base/cleanup.h"
 #include "common/base/clock.h"
 #include <errno.h>
 #include <pthread.h>
 
-#define CHUNK_BYTES      (1u << 20) /* of lines in a block, more or less */
+/*
+ * Bytes of lines in a block, more or less.  Its records are to stay in the
+ * cache between parsing and use: stats by two fields over 400 k lines of 270
+ * bytes takes 240 ms of one core with 128 KiB, 256 with 512 KiB, 370 with 1 MiB.
+ */
+#define CHUNK_BYTES      (128u << 10)
 #define MAX_LINE_DEFAULT (1u << 20)
 #define PATHS_MAX        (64u << 20)
 
@@ -30,6 +36,7 @@ struct source_files {
 struct files_scan {
 	struct source_scan scan;
 	struct source_files *files;
+	struct span literal;  /* lines without it need not be parsed; empty = all */
 	pthread_mutex_t lock; /* of all below */
 	size_t at;            /* the file that is read, or comes next */
 	struct file_reader *reader;
@@ -60,11 +67,11 @@ static int files_scan(struct query_source *source, const struct source_want *wan
 	struct source_files *files = (struct source_files *)source;
 	struct files_scan *scan = calloc(1, sizeof(*scan));
 
-	(void)want;
 	if (!scan)
 		return err_set(reterr, -ENOMEM, "out of memory");
 	scan->scan.source = source;
 	scan->files = files;
+	scan->literal = line_filter_literal(want->filter);
 	pthread_mutex_init(&scan->lock, NULL);
 	buf_init(&scan->carry, files->conf.max_line + 4 * (size_t)CHUNK_BYTES);
 	*ret = &scan->scan;
@@ -254,7 +261,8 @@ static int files_next(struct source_scan *base, unsigned worker, struct row_bloc
 	else if (r == 0)
 		r = take_failure(scan, reterr);
 	pthread_mutex_unlock(&scan->lock);
-	if (r == 1 && line_block_parse(lines, conf->now_ns ?: clock_real_ns(), conf->max_line) < 0)
+	if (r == 1 && line_block_parse(lines, conf->now_ns ?: clock_real_ns(), conf->max_line,
+				       scan->literal) < 0)
 		r = err_set(reterr, -ENOMEM, "out of memory for lines");
 	if (r == 1)
 		*ret = &lines->block;

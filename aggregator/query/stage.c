@@ -18,6 +18,8 @@ int stage_push(struct stage *stage, unsigned worker, struct rows *rows)
 	if (rows->n == 0)
 		return 0;
 	r = stage->ops->push(stage, worker, rows);
+	if (r == -EBADMSG && rows->failed == r && stage->ops->lazy)
+		return r;
 	if (r < 0)
 		return run_fail(stage->run, r, rows->failed ? rows->err.text : NULL);
 	if (r > 0)

@@ -249,6 +249,8 @@ static int keep_rows(struct sort_worker *worker, struct stage *stage, struct row
 		r = kept_order_columns(worker, rows, &columns);
 	if (r >= 0)
 		r = note_rows(worker, columns);
+	if (r == -EBADMSG)
+		return r;
 	if (r < 0)
 		return stage_fail(stage, r, "no memory to sort");
 	bytes = worker->rows.cap * sizeof(*worker->rows.ptr) - worker->charged;
@@ -428,6 +430,7 @@ static void sort_needs(const struct pipe *pipe, struct field_set *set)
 
 const struct pipe_ops pipe_sort_ops = {
 	.names = "sort order",
+	.lazy = true,
 	.parse = sort_parse,
 	.print = sort_print,
 	.needs = sort_needs,
@@ -439,6 +442,7 @@ const struct pipe_ops pipe_sort_ops = {
 
 const struct pipe_ops pipe_first_ops = {
 	.names = "first",
+	.lazy = true,
 	.parse = first_parse,
 	.print = first_print,
 	.needs = sort_needs,
@@ -450,6 +454,7 @@ const struct pipe_ops pipe_first_ops = {
 
 const struct pipe_ops pipe_last_ops = {
 	.names = "last",
+	.lazy = true,
 	.parse = last_parse,
 	.print = first_print,
 	.needs = sort_needs,
