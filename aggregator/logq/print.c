@@ -106,10 +106,27 @@ static int keep(struct printer *p, const struct out_row *row)
 	return vec_push(&p->kept, copy);
 }
 
-/* A log record has a message; anything else is best seen as a table. */
+/*
+ * A log record: it has a stream, or nothing but what a line of `short` shows.
+ * What pipes computed has neither.
+ */
+static bool is_log_record(const struct out_row *row)
+{
+	static const struct span shown[] = {
+		{"_time", 5}, {"_msg", 4}, {"level", 5}, {"service", 7}, {"host", 4}};
+	size_t known = 0;
+
+	if (!out_row_get(row, "_msg").len || !out_row_get(row, "_time").len)
+		return false;
+	for (size_t i = 0; i < row->n; i++)
+		for (size_t k = 0; k < sizeof(shown) / sizeof(*shown); k++)
+			known += span_eq(row->names[i], shown[k]);
+	return known == row->n || out_row_get(row, "_stream").len;
+}
+
 static const struct format *choose(const struct out_row *row)
 {
-	return &formats[out_row_get(row, "_msg").len ? OUTPUT_SHORT : OUTPUT_TABLE];
+	return &formats[is_log_record(row) ? OUTPUT_SHORT : OUTPUT_TABLE];
 }
 
 int printer_row(struct printer *p, const struct span *names, const struct span *texts, size_t n)

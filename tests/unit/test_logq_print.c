@@ -78,9 +78,6 @@ static const struct {
 	{OUTPUT_SHORT, "Mar 01 12:00:00.005 ERROR payment: payment declined\n"
 		       "Mar 01 12:00:01.000 INFO  web: line one\n      line two\n"
 		       "say \"hi\" a=b, \\ x\n"},
-	{OUTPUT_AUTO, "Mar 01 12:00:00.005 ERROR payment: payment declined\n"
-		      "Mar 01 12:00:01.000 INFO  web: line one\n      line two\n"
-		      "say \"hi\" a=b, \\ x\n"},
 	{OUTPUT_SHORT_ISO, "2026-03-01T12:00:00.005Z ERROR payment: payment declined\n"
 			   "2026-03-01T12:00:01.000Z INFO  web: line one\n      line two\n"
 			   "say \"hi\" a=b, \\ x\n"},
@@ -117,6 +114,23 @@ static void test_records(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(golden) / sizeof(golden[0]); i++)
 		assert_string_equal(print_records(golden[i].format), golden[i].expected);
+}
+
+/* Without -o, records are lines, and what pipes computed is a table. */
+static void test_auto(void **state)
+{
+	static const struct span line_names[] = {SPAN("_time"), SPAN("service"), SPAN("_msg")};
+	static const struct span group_names[] = {SPAN("_msg"), SPAN("n")};
+	static const struct span record_names[] = {SPAN("_time"), SPAN("_stream"), SPAN("_msg"),
+						   SPAN("hop")};
+	static const struct span texts[] = {SPAN("2026-03-01T12:00:00Z"), SPAN("web"), SPAN("up"),
+					    SPAN("1")};
+	struct print_conf conf = {.style = plain};
+
+	(void)state;
+	assert_string_equal(print(conf, line_names, texts, 3, 1), "Mar 01 12:00:00.000 web: up\n");
+	assert_string_equal(print(conf, record_names, texts, 4, 1), "Mar 01 12:00:00.000 up\n");
+	assert_string_equal(print(conf, group_names, texts + 2, 2, 1), "_msg  n\nup    1\n");
 }
 
 static void test_stats(void **state)
@@ -224,13 +238,10 @@ static void test_too_many_to_keep(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_records),
-		cmocka_unit_test(test_stats),
-		cmocka_unit_test(test_reversed_and_limited),
-		cmocka_unit_test(test_bars),
-		cmocka_unit_test(test_escapes),
-		cmocka_unit_test(test_color),
-		cmocka_unit_test(test_too_many_to_keep),
+		cmocka_unit_test(test_records), cmocka_unit_test(test_auto),
+		cmocka_unit_test(test_stats),   cmocka_unit_test(test_reversed_and_limited),
+		cmocka_unit_test(test_bars),    cmocka_unit_test(test_escapes),
+		cmocka_unit_test(test_color),   cmocka_unit_test(test_too_many_to_keep),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,7 +10,7 @@
  *	trend        hits over the time of all rows in eight steps, as a bar each
  *	example      one message of it
  *
- * Hits are kept in 16 slots of equal length, which doubles as the time grows,
+ * Hits are kept in 64 slots of equal length, which doubles as the time grows,
  * so a pattern costs the same whatever the query's time range is.
  */
 #include "aggregator/query/group.h"
@@ -25,7 +25,7 @@
 
 #define PATTERN_TEXT_MAX (1u << 20)
 #define DEFAULT_LIMIT    10
-#define SLOTS            16
+#define SLOTS            64
 #define BARS             8
 
 struct pipe_patterns {
@@ -148,8 +148,8 @@ static void pattern_hit(struct pattern *p, int64_t ns, uint64_t hits)
 	if (!p->timed) {
 		p->timed = true;
 		p->first = p->last = ns;
-		p->slot_ns = NS_PER_SEC;
-		p->slot_from = floor_to(ns, NS_PER_SEC);
+		p->slot_ns = NS_PER_MS;
+		p->slot_from = floor_to(ns, NS_PER_MS);
 	}
 	p->first = ns < p->first ? ns : p->first;
 	p->last = ns > p->last ? ns : p->last;
