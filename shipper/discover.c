@@ -141,14 +141,18 @@ void discover_scan(struct discover *discover)
 	}
 	sources_scan_end(discover->sources);
 
-	/* However many files there are, scans take no more than a twentieth of the time. */
-	int64_t now = clock_mono_ns();
+	/*
+	 * However many files there are, scans take no more than a twentieth of the
+	 * time; but for files that wait for a descriptor, which are work to be done.
+	 */
+	int64_t now = clock_mono_ns(), share = 20 * (now - began);
 
 	period = discover->exhausted ? SCAN_POLLED_NS : SCAN_WATCHED_NS;
-	if (discover->sources->starved)
+	if (discover->sources->starved) {
 		period = SCAN_STARVED_NS;
-	if (period < 20 * (now - began))
-		period = 20 * (now - began);
+		share = 2 * (now - began);
+	}
+	period = period > share ? period : share;
 	discover->next_scan_ns = now + period;
 }
 

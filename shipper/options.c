@@ -67,6 +67,14 @@ static const struct arg flag_table[] = {
 		.value = "FORMAT",
 	},
 	{
+		.opt = {.name = "filter",
+			.type = SL_OPT_LIST,
+			.offset = offsetof(struct flags, filters),
+			.help = "a filter behind those of the configuration; may be repeated"},
+		.letter = 'f',
+		.value = "'TYPE KEY=VALUE…'",
+	},
+	{
 		.opt = {.name = "start-at",
 			.type = SL_OPT_STR,
 			.offset = offsetof(struct flags, start_at),
@@ -119,18 +127,59 @@ static int set(struct conf *conf, const char *path, struct sl_str value, const c
 	return value.len ? conf_set(conf, path, setup_text(value), origin) : 0;
 }
 
+static size_t count_items(struct conf *conf, const char *key)
+{
+	struct conf_node *list = conf_get(conf_root(conf), key);
+	size_t n = 0;
+
+	for (struct conf_node *i = list ? list->first : NULL; i; i = i->next)
+		n++;
+	return n;
+}
+
+/* "grep field=level drop=debug" is the n-th of `filters`. */
+static int set_filter(struct conf *conf, size_t n, struct span spec)
+{
+	struct span word, key;
+	char path[280];
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && span_cut(&spec, ' ', &word); i++) {
+		struct span value = word;
+
+		if (i == 0)
+			key = SPAN("type");
+		else if (span_chr(word, '=') < 0 || !span_cut(&value, '=', &key))
+			return conf_error(conf, NULL, "--filter: '%.*s' is not KEY=VALUE",
+					  SPAN_FMT(word));
+		if (key.len == 0 || key.len > 200 || span_chr(key, '[') >= 0)
+			return conf_error(conf, NULL, "--filter: '%.*s' can't be a key",
+					  SPAN_FMT(key));
+		snprintf(path, sizeof(path), "filters[%zu].%.*s", n, SPAN_FMT(key));
+		r = conf_set(conf, path, value, "--filter");
+	}
+	return r;
+}
+
+static int set_filters(struct conf *conf, const struct flags *flags)
+{
+	size_t n = count_items(conf, "filters");
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < flags->filters.len; i++)
+		r = set_filter(conf, n + i, setup_text(flags->filters.items[i]));
+	return r;
+}
+
 /* Files of the command line are one more input, with the flags that belong to it. */
 static int set_input(struct conf *conf, const struct flags *flags)
 {
-	struct conf_node *inputs = conf_get(conf_root(conf), "inputs");
+	size_t n = count_items(conf, "inputs");
 	char path[64];
-	size_t n = 0;
 	int r = 0;
 
 	if (flags->files.len == 0)
 		return 0;
-	for (struct conf_node *i = inputs ? inputs->first : NULL; i; i = i->next)
-		n++;
 	snprintf(path, sizeof(path), "inputs[%zu].paths[+]", n);
 	for (size_t i = 0; r == 0 && i < flags->files.len; i++)
 		r = set(conf, path, flags->files.items[i], "FILE");
@@ -170,5 +219,7 @@ int options_lay(struct conf *conf, const struct flags *flags)
 		snprintf(path, sizeof(path), "labels.%.*s", SPAN_FMT(key));
 		r = set(conf, path, flags->labels.items[i + 1], "--label");
 	}
+	if (r == 0)
+		r = set_filters(conf, flags);
 	return r == 0 ? set_input(conf, flags) : r;
 }

@@ -22,7 +22,7 @@ enum start_at { START_BEGINNING, START_END };
 
 /* The command line. */
 struct flags {
-	struct sl_str config, state, to, service, host, start_at, listen, parse, log_level;
+	struct sl_str config, state, to, service, host, start_at, listen, parse;
 	struct sl_list labels, filters, files;
 	int once, check_config, print_config;
 };

@@ -16,6 +16,7 @@ struct report {
 	struct health *health;
 	struct health_check *loop, *output;
 	struct http_server *server;
+	int64_t next_lag_ns;
 };
 
 /* `listen` may be empty: then nothing is served. */

@@ -35,6 +35,13 @@ like "then only what is new" "$(once "$scratch/logs/*.log")" "records 2, "
 is "the rest of a line is marked as such" \
 	"$(records | jq -r 'select(.log.continued == true).message')" " now ended"
 
+rm -rf "$scratch/state" "$scratch/bus"
+once --filter 'grep field=message drop=line.2' --filter 'add fields=x' "$scratch/logs/plain.log" >/dev/null 2>"$scratch/err"
+is "a filter with a wrong option is refused" $? 78
+once --filter 'grep field=message drop=line.2' "$scratch/logs/plain.log" >/dev/null
+is "a filter drops what it should" "$(records | grep -c 'plain line 2') $(records | grep -c 'plain line 1')" "0 1111"
+is "… and that is no gap" "$(jq -c '[.gap_bytes,.missing]' "$scratch/counts")" "[0,0]"
+
 once "$scratch/missing.log" "$scratch/logs/plain.log" >/dev/null 2>"$scratch/err"
 is "a missing file is an error" $? 1
 like "… that says so" "$(cat "$scratch/err")" "missing.log: No such file"
