@@ -216,6 +216,12 @@ static int commit_once(struct consume *c, struct err *reterr)
 	return r;
 }
 
+static void pause_bus(struct consume *c, bool paused)
+{
+	if (c->consumer)
+		(void)consumer_pause(c->consumer, paused); /* else what comes waits in its queue */
+}
+
 /*
  * Something that needs the disk, until it works: the bus is paused, people are
  * told once, queries go on.
@@ -227,6 +233,7 @@ static int until_done(struct consume *c, disk_fn *fn, void *arg, const char *wha
 {
 	struct err err = {0};
 	int64_t began = 0;
+	bool last = false; /* somebody wants us to end: one more try */
 	int r;
 
 	while ((r = fn(c, arg, &err)) < 0) {
@@ -235,24 +242,23 @@ static int until_done(struct consume *c, disk_fn *fn, void *arg, const char *wha
 				*reterr = err;
 			return r;
 		}
+		if (last)
+			return err_set(reterr, -ECANCELED, "%s: %s; given up", what, err.text);
 		counter_add(&c->counts.commit_failures, 1);
 		set_health(c->conf->store_health, err.text);
 		if (!began) {
 			began = clock_mono_ns();
+			pause_bus(c, true);
 			log_error("%s: %s; ingestion pauses until it works", what, err.text);
-			if (c->consumer)
-				(void)consumer_pause(c->consumer, true);
 		}
-		if (wait_ms(c, COMMIT_RETRY_MS))
-			return err_set(reterr, -ECANCELED, "%s: %s; given up", what, err.text);
+		last = wait_ms(c, COMMIT_RETRY_MS);
 		counter_add(&c->counts.waited_ms, COMMIT_RETRY_MS);
 	}
 	set_health(c->conf->store_health, NULL);
 	if (began) {
+		pause_bus(c, false);
 		log_info("%s: works again after %lld s", what,
 			 (long long)((clock_mono_ns() - began) / NS_PER_SEC));
-		if (c->consumer)
-			(void)consumer_pause(c->consumer, false);
 	}
 	return 0;
 }

@@ -12,6 +12,8 @@
 
 /* A record's fields and copies.  The largest line of a block decodes into it. */
 #define RECORD_ARENA (2 * (size_t)BLOCK_RAW_MAX)
+/* What is kept of a record that is too large for the store. */
+#define CUT_BYTES (1u << 20)
 
 enum stage { STAGE_IDLE, STAGE_GAP, STAGE_FORK, STAGE_ROWS, STAGE_MESSAGE };
 
@@ -312,6 +314,11 @@ static int take_part(struct ingest *in, struct ledger_range part)
 			return r;
 	}
 	r = append(in, &rec);
+	if (r == -EMSGSIZE) {
+		r = raw_record(in, span_take(in->line, CUT_BYTES), &rec);
+		if (r == 0)
+			r = append(in, &rec);
+	}
 	if (r < 0)
 		return r;
 	if (!whole)

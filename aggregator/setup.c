@@ -64,14 +64,16 @@ static int build(struct setup *setup)
 {
 	static const struct chain_env env = {
 		.builtins = filters_builtin, .plugin_dir = SLUICE_PLUGINDIR, .log = log_filter};
-	int r = parse_partitions(setup);
+	int r = conf_nerrors(setup->conf) ? 0 : parse_partitions(setup);
 
 	if (r == -ENOMEM)
 		return r;
-	if (!setup->settings.store.path.len)
+	if (!conf_nerrors(setup->conf) && !setup->settings.store.path.len)
 		conf_error(setup->conf, node_at(setup->conf, "store", "path"),
 			   "store.path is missing");
-	return chain_new(&env, setup->conf, setup->settings.filters, &setup->chain);
+	/* From the tree, not from the settings: those may be wrong, and all errors are told. */
+	return chain_new(&env, setup->conf, conf_get(conf_root(setup->conf), "filters"),
+			 &setup->chain);
 }
 
 static void report_errors(struct conf *conf)
@@ -109,7 +111,7 @@ int setup_new(const struct flags *flags, struct setup **ret)
 
 	if (r == 0)
 		r = load(setup, flags);
-	if (r == 0)
+	if (r == 0 || r == -EINVAL)
 		r = build(setup);
 	if (setup && setup->conf && conf_nerrors(setup->conf)) {
 		report_errors(setup->conf);

@@ -150,7 +150,8 @@ static int join_pipes(struct ask *ask, const char *text, int64_t now_ns, struct 
 
 /*
  * The order of rows.  Files are in order as they are, unless there are several.
- * For the last N we ask for the newest first, stop after N, and print backwards.
+ * Rows of one time go by their place in the file, since many services count in
+ * seconds.  For the last N we ask for the newest first, stop after N, and print backwards.
  */
 static int set_order(struct ask *ask, const struct options *opts, int64_t now_ns,
 		     struct err *reterr)
@@ -168,14 +169,14 @@ static int set_order(struct ask *ask, const struct options *opts, int64_t now_ns
 	if (in_order && !last && !opts->reverse)
 		return 0;
 	if (!last && !opts->reverse)
-		return join_pipes(ask, "sort by (_time)", now_ns, reterr);
+		return join_pipes(ask, "sort by (_time, log.offset)", now_ns, reterr);
 	ask->reversed = last && !opts->reverse;
 	if (last && ask->query->npipes == 0) {
-		snprintf(pipe, sizeof(pipe), "sort by (_time desc) limit %lld",
+		snprintf(pipe, sizeof(pipe), "sort by (_time desc, log.offset desc) limit %lld",
 			 (long long)opts->lines);
 		return join_pipes(ask, pipe, now_ns, reterr);
 	}
-	return join_pipes(ask, "sort by (_time desc)", now_ns, reterr);
+	return join_pipes(ask, "sort by (_time desc, log.offset desc)", now_ns, reterr);
 }
 
 static int check_flags(const struct options *opts, struct err *reterr)

@@ -6,7 +6,7 @@
  *	logq -u payment -p err -n 5 'timeout or refused | fields _time, _msg'
  *
  *	service:=payment level:in(ERROR,FATAL) (timeout or refused)
- *	| sort by (_time desc) | fields _time, _msg | limit 5        printed last first
+ *	| sort by (_time desc, …) | fields _time, _msg | limit 5        printed last first
  *
  * Flags are joined to the tree, not to the text, so that `or` in the query
  * keeps its meaning and errors point at what the user typed.

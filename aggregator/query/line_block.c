@@ -47,7 +47,7 @@ static int parse_line(struct line_block *b, int64_t now_ns, uint64_t max_line, s
 	struct record *rec;
 
 	line = trim_line(line, max_line);
-	if (!span_trim(line).len)
+	if (!line.len)
 		return 0;
 	if (vec_reserve(&b->records, b->records.len + 1) < 0)
 		return -ENOMEM;

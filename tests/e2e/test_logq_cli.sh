@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# logq as a command: sources, formats, exit codes, errors, flags; the same answer
+# from an index, from the raw files, packed or not, from stdin and from the bus.
+. "$(dirname "$0")/lib.sh"
+need jq gzip zstd
+
+bus=dir://$scratch/bus
+store=$scratch/store
+app=$scratch/logs/cart.log
+logq() { "$bin/logq" "$@" 2>"$scratch/logq.err"; }
+err() { cat "$scratch/logq.err"; }
+
+"$tools/loggen" --dir "$scratch/logs" --records 8000 --seed 5 >/dev/null
+"$bin/shipper" --once --state "$scratch/state" --to "$bus" "$scratch/logs/*.log" >/dev/null
+"$bin/aggregator" --from "$bus" --store "$store" --once >/dev/null
+
+# One engine, five sources.
+query='level:WARN | stats by (_msg) count() as n | sort by (_msg)'
+logq "$query" "$app" -o json >"$scratch/plain"
+check "a raw file answers" test -s "$scratch/plain"
+gzip -k "$app"
+zstd -q "$app"
+head -c 20000 "$app" | gzip >"$scratch/two.log.gz"
+tail -c +20001 "$app" | gzip >>"$scratch/two.log.gz"
+for packed in "$app.gz" "$app.zst" "$scratch/two.log.gz"; do
+	logq "$query" "$packed" -o json >"$scratch/packed"
+	check "the same from ${packed##*/}" cmp "$scratch/plain" "$scratch/packed"
+done
+logq "$query" - -o json <"$app" >"$scratch/stdin"
+check "the same from stdin" cmp "$scratch/plain" "$scratch/stdin"
+logq "$query" - -o json <"$app.gz" >"$scratch/stdin"
+check "the same from packed stdin" cmp "$scratch/plain" "$scratch/stdin"
+logq -D "$store" -S @0 -u cart "$query" -o json >"$scratch/index"
+check "the same from the index" cmp "$scratch/plain" "$scratch/index"
+logq --bus "$bus" -u cart "$query" -o json >"$scratch/bus.json"
+check "the same from the bus" cmp "$scratch/plain" "$scratch/bus.json"
+lines=$(cat "$scratch"/logs/*.log | wc -l)
+is "several files" "$(logq -c '*' "$scratch"/logs/*.log)" "$(grep -c . < <(cat "$scratch"/logs/*.log))"
+is "the index has the same" "$(logq -D "$store" -S @0 -c)" "$lines"
+
+# Exit codes.
+logq level:WARN "$app" -n 1 >/dev/null
+is "found is 0" $? 0
+logq no-such-word-at-all "$app" >/dev/null
+is "none is 1" $? 1
+logq 'level:(' "$app" >/dev/null
+is "a bad query is 2" $? 2
+like "with a caret under the byte" "$(err)" $'level:\\(\n *\\^'
+logq '*' "$scratch/nothing.log" >/dev/null
+is "a file that is not there is 2" $? 2
+logq -D "$scratch/nothing" '*' >/dev/null
+is "an index that is not there is 2" $? 2
+logq --server "unix:$scratch/nothing" '*' >/dev/null
+is "a server that is not there is 2" $? 2
+logq --no-such-flag >/dev/null
+is "a wrong flag is 2" $? 2
+head -c 5000 "$app.gz" >"$scratch/cut.log.gz"
+logq -o json '*' "$scratch/cut.log.gz" >"$scratch/cut"
+is "a cut file is 3: partial" $? 3
+like "and it is said which" "$(err)" "cut.log.gz"
+check "what could be read is printed" test -s "$scratch/cut"
+logq '*' "$app" | head -n 1 >/dev/null
+is "a reader that leaves is no error" "${PIPESTATUS[0]}" 0
+
+# Which rows.
+is "-n is the last N, in order" "$(logq -n 3 -o json '*' "$app" | jq -r ._time | sort -c && echo ok)" ok
+is "-n counts" "$(logq -n 3 -o json '*' "$app" | wc -l)" 3
+is "-r is newest first" "$(logq -r -n 3 -o json '*' "$app" | jq -r ._time | sort -rc && echo ok)" ok
+is "-n and -r agree" "$(logq -n 3 -o cat '*' "$app" | tac)" "$(logq -r -n 3 -o cat '*' "$app")"
+is "-m stops" "$(logq -m 5 -o json '*' "$app" | wc -l)" 5
+is "-p" "$(logq -p warning -o json '*' "$app" | jq -r .level | sort -u | tr '\n' ' ')" "$(logq -o json 'level:in(WARN,ERROR,FATAL)' "$app" | jq -r .level | sort -u | tr '\n' ' ')"
+trace=$(logq -o json -m 1 'trace_id:*' "$app" | jq -r .trace_id)
+check "-t follows a trace" test "$(logq -D "$store" -S @0 -t "$trace" -c)" -ge 1
+is "-U in the past finds none" "$(logq -D "$store" -U 2000-01-01 -c)" 0
+is "by default the last hour is searched, and said" "$(logq -D "$store" -c; err)" "$lines
+logq: the last hour; -S says since when"
+is "-v turns the query around" "$(($(logq -c level:WARN "$app") + $(logq -v -c level:WARN "$app")))" "$(grep -c . "$app")"
+
+# What of them.
+is "-F counts values" "$(logq -F level -o json "$app" | jq -s 'map(.count | tonumber) | add')" "$(grep -c . "$app")"
+like "-N lists fields" "$(logq -N -o cat "$app")" trace_id
+check "--histogram draws" bash -c "'$bin/logq' --histogram=1s '*' '$app' | grep -qE '[0-9] (█|#)'"
+
+# Formats.
+like "short" "$(logq -n 1 '*' "$app")" '^[A-Z][a-z]{2} [0-9]{2} [0-9:]{8}\.[0-9]{3} '
+like "short-iso in UTC" "$(logq -z -n 1 -o short-iso '*' "$app")" '^[0-9-]{10}T[0-9:]{8}\.[0-9]{3}Z '
+check "json" bash -c "'$bin/logq' -n 5 -o json '*' '$app' | jq -e ._time"
+like "csv has a header" "$(logq -n 2 -o csv '* | fields _time, level' "$app")" '^_time,level'
+like "table" "$(logq "$query" "$app")" '^_msg +n'
+is "colors only where asked for" "$(logq -n 1 '*' "$app" | grep -c $'\033')" 0
+is "--color=always" "$(logq -n 1 --color=always '*' "$app" | grep -c $'\033')" 1
+is "LOGQ_ variables are flags" "$(LOGQ_OUTPUT=cat logq '* | limit 1 | fields level' "$app" | wc -w)" 1
+
+# Queries without rows.
+is "--print-query" "$(logq --print-query -S 1h -u cart 'a or b' "$app")" 'service:=cart (a or b)'
+logq --check-query 'a | stats count()' >/dev/null
+is "--check-query: good" $? 0
+logq --check-query 'a | stats count(' >/dev/null
+is "--check-query: bad" $? 2
+like "--explain" "$(logq --explain 'level:WARN | fields _msg' "$app")" level
+logq --stats -c '*' "$app" >/dev/null
+like "--stats" "$(err)" rows
+
+# Follow.
+echo '{"time":"2026-03-01T12:00:00Z","level":"info","msg":"old"}' >"$scratch/grow.log"
+start follow "$bin/logq" -f -o cat '*' "$scratch/grow.log"
+appended() {
+	echo "{\"level\":\"info\",\"msg\":\"new $((++round))\"}" >>"$scratch/grow.log"
+	grep -q '^new' "$scratch/follow.out"
+}
+round=0
+wait_for 10 "-f FILE shows what is appended" appended
+is "and nothing old" "$(grep -c old "$scratch/follow.out")" 0
+kill -INT "$(pid_of follow)"
+reap follow
+is "Ctrl-C is 130" "$status" 130
+done_testing
