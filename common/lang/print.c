@@ -229,6 +229,8 @@ static void print_options(const struct query *query, struct buf *out)
 	const struct query_options none = {0};
 	const struct query_options *outer = query->parent ? &query->parent->options : &none;
 
+	size_t start = out->len;
+
 	if (!options->given)
 		return;
 	buf_puts(out, SPAN("options("));
@@ -251,8 +253,13 @@ static void print_options(const struct query *query, struct buf *out)
 		filter_print(options->global_filter, out);
 		buf_puts(out, SPAN("), "));
 	}
-	if (out->len >= 2 && out->ptr[out->len - 2] == ',')
-		out->len -= 2;
+	/* Options that say what holds anyway leave nothing to print. */
+	if (!out->failed && out->len == start + strlen("options(")) {
+		out->len = start;
+		return;
+	}
+	if (!out->failed)
+		out->len -= strlen(", ");
 	buf_puts(out, SPAN(") "));
 }
 
