@@ -1,70 +1,23 @@
 /* collapse.c - see collapse.h. */
 #include "aggregator/query/text/collapse.h"
-#include "common/base/utf8.h"
-#include "common/lang/token.h"
+#include "common/lang/pattern.h"
 
-static bool is_hex_letter(uint32_t rune)
-{
-	return (rune >= 'a' && rune <= 'f') || (rune >= 'A' && rune <= 'F');
-}
-
-static bool is_digit(uint32_t rune)
-{
-	return (rune >= '0' && rune <= '9') || is_hex_letter(rune);
-}
-
-/* Runes that a number may follow though they are part of a word. */
-static bool may_precede(uint32_t rune)
-{
-	return rune && rune < 128 && strchr("TXxvshm", (int)rune);
-}
-
-static bool may_follow(uint32_t rune)
-{
-	return rune == 0xb5 || rune == 0x3bc ||
-	       (rune && rune < 128 && strchr("TZsmhun", (int)rune));
-}
-
-/* Short or odd runs with letters are words: be, add, cafe5. */
-static bool is_number(struct span run)
-{
-	bool letters = false;
-
-	for (size_t i = 0; i < run.len; i++)
-		letters |= is_hex_letter((unsigned char)run.ptr[i]);
-	return !letters || (run.len >= 4 && run.len % 2 == 0);
-}
-
+/* By the rule of pattern_match(), so that what comes out matches what went in. */
 void text_collapse_nums(struct span text, struct buf *out)
 {
-	const char *end = text.ptr + text.len, *copied = text.ptr, *start = NULL;
-	uint32_t before = 0;
+	size_t at = 0;
+	ssize_t start;
 
-	for (const char *at = text.ptr; at < end;) {
-		uint32_t rune;
-		size_t len = utf8_decode(span_between(at, end), &rune);
+	while ((start = number_start(text, at)) >= 0) {
+		size_t end = number_end(text, (size_t)start);
+		bool valid = number_is_valid(text, (size_t)start, end);
 
-		if (is_digit(rune)) {
-			if (!start && (may_precede(before) || !rune_is_word(before)))
-				start = at;
-		} else if (start) {
-			if ((may_follow(rune) || !rune_is_word(rune)) &&
-			    is_number(span_between(start, at))) {
-				buf_put(out, copied, (size_t)(start - copied));
-				buf_puts(out, SPAN("<N>"));
-				copied = at;
-			}
-			start = NULL;
-		}
-		before = rune;
-		at += len;
+		buf_put(out, text.ptr + at, (valid ? (size_t)start : end) - at);
+		if (valid)
+			buf_puts(out, SPAN("<N>"));
+		at = end;
 	}
-	if (start && is_number(span_between(start, end))) {
-		buf_put(out, copied, (size_t)(start - copied));
-		buf_puts(out, SPAN("<N>"));
-	} else if (copied) {
-		buf_put(out, copied, (size_t)(end - copied));
-	}
+	buf_puts(out, span_skip(text, at));
 }
 
 /* What may stand behind a match and goes with it. */
