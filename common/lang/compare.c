@@ -83,8 +83,3 @@ int lang_compare(struct span a, struct span b)
 		return three_way(x<y, x> y);
 	return compare_natural(a, b);
 }
-
-bool lang_less(struct span a, struct span b)
-{
-	return lang_compare(a, b) < 0;
-}

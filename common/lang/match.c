@@ -316,16 +316,6 @@ bool filter_match_text(const struct filter *leaf, struct span text)
 	return kinds[leaf->kind].match(leaf, text);
 }
 
-void filter_match_texts(const struct filter *leaf, const struct span *texts, size_t n,
-			uint64_t *bits)
-{
-	bool (*match)(const struct filter *, struct span) = kinds[leaf->kind].match;
-
-	for (size_t i = 0; i < n; i++)
-		if (match(leaf, texts[i]))
-			bits[i / 64] |= UINT64_C(1) << (i % 64);
-}
-
 bool filter_matches_empty(const struct filter *leaf)
 {
 	return filter_match_text(leaf, (struct span){0});

@@ -5,7 +5,6 @@
  * these functions, so an answer can't depend on who asks.
  *
  *	filter_match_text()    a leaf on the text of its field
- *	filter_match_texts()   the same on many texts, into a bitmap
  *	filter_match_time()    TIME, DAY_RANGE, WEEK_RANGE on a time
  *	filter_match_number()  RANGE on a number that is at hand already
  *	filter_match_row()     a whole tree on one row, through a getter
@@ -32,9 +31,6 @@ enum filter_class filter_class(const struct filter *leaf);
 
 /* Leaves of class ON_TEXT and ON_STREAM.  NUL bytes and broken UTF-8 are fine. */
 bool filter_match_text(const struct filter *leaf, struct span text);
-/* Set bit i where texts[i] matches; bits are not cleared. */
-void filter_match_texts(const struct filter *leaf, const struct span *texts, size_t n,
-			uint64_t *bits);
 bool filter_match_time(const struct filter *leaf, int64_t ns);
 /* EQ_FIELD, LE_FIELD, LT_FIELD: `text` is the field's, `other` that of leaf->text. */
 bool filter_match_pair(const struct filter *leaf, struct span text, struct span other);

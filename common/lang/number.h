@@ -41,7 +41,6 @@ bool lang_hhmm(struct span text, int64_t *ret_ns);
 
 /* Order of two values: by number or time if both are one, else natural-sort text. */
 int lang_compare(struct span a, struct span b);
-bool lang_less(struct span a, struct span b);
 
 /* 1h30m5.5s as LogsQL writes durations; returns the length. */
 #define LANG_DURATION_MAX 64

@@ -6,7 +6,8 @@
 #include "common/conf/regex.h"
 #include "common/lang/quote.h"
 
-bool stream_text_next(struct span *rest, struct span *ret_name, struct span *ret_raw)
+/* The next label; its value is raw, between its quotes. */
+static bool next_label(struct span *rest, struct span *ret_name, struct span *ret_raw)
 {
 	ptrdiff_t equals = span_chr(*rest, '=');
 
@@ -31,7 +32,7 @@ bool stream_text_parse(struct span text, struct stream_text *ret)
 		return false;
 	ret->labels = rest = span_take(span_skip(text, 1), text.len - 2);
 	while (rest.len)
-		if (!stream_text_next(&rest, &name, &raw))
+		if (!next_label(&rest, &name, &raw))
 			return false;
 	return true;
 }
@@ -40,7 +41,7 @@ struct span stream_text_get(const void *stream_text, struct span name, struct bu
 {
 	struct span rest = ((const struct stream_text *)stream_text)->labels, found, raw;
 
-	while (rest.len && stream_text_next(&rest, &found, &raw)) {
+	while (rest.len && next_label(&rest, &found, &raw)) {
 		if (!span_eq(found, name))
 			continue;
 		if (span_chr(raw, '\\') < 0)

@@ -13,9 +13,6 @@ struct stream_text {
 };
 bool stream_text_parse(struct span text, struct stream_text *ret);
 
-/* Walk the labels; the value is raw, between its quotes. */
-bool stream_text_next(struct span *rest, struct span *ret_name, struct span *ret_raw);
-
 /* The value of a label, decoded into `scratch` if it has escapes; empty if absent. */
 typedef struct span stream_label_fn(const void *ctx, struct span name, struct buf *scratch);
 struct span stream_text_get(const void *stream_text, struct span name, struct buf *scratch);

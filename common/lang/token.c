@@ -61,7 +61,7 @@ uint32_t rune_lower(uint32_t rune)
 	return map_case(rune_to_lower, sizeof(rune_to_lower) / sizeof(rune_to_lower[0]), rune);
 }
 
-uint32_t rune_upper(uint32_t rune)
+static uint32_t rune_upper(uint32_t rune)
 {
 	if (rune < 0x80)
 		return rune >= 'a' && rune <= 'z' ? rune - 32 : rune;

@@ -23,9 +23,8 @@
 
 /* Letter or decimal digit of Unicode, or '_'. */
 bool rune_is_word(uint32_t rune);
-/* Simple (one to one) case mapping of Unicode. */
+/* Simple (one to one) lower case of Unicode. */
 uint32_t rune_lower(uint32_t rune);
-uint32_t rune_upper(uint32_t rune);
 
 extern const uint8_t char_word_class[256]; /* 1: ASCII word character, 2: byte of a longer one */
 

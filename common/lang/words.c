@@ -101,7 +101,7 @@ struct span words_nearest(const char *list, struct span given)
 	return best;
 }
 
-bool text_needs_quotes(struct span text)
+static bool needs_quotes(struct span text)
 {
 	struct span rest = text, word;
 
@@ -135,7 +135,7 @@ void text_print_quoted(struct buf *out, struct span text)
 
 void text_print(struct buf *out, struct span text)
 {
-	if (text_needs_quotes(text))
+	if (needs_quotes(text))
 		text_print_quoted(out, text);
 	else
 		buf_puts(out, text);

@@ -23,7 +23,6 @@ bool words_have(const char *list, struct span word);
  */
 struct span words_nearest(const char *list, struct span given);
 
-bool text_needs_quotes(struct span text);
 /* As one text of the language, quoted if needed. */
 void text_print(struct buf *out, struct span text);
 /* Where no keyword can stand: bare if it is words and + - / : . $, as times and numbers are. */
