@@ -60,10 +60,24 @@ static struct kafka_producer *producer_of_link(void *link)
 	return (struct kafka_producer *)((char *)link - offsetof(struct kafka_producer, link));
 }
 
+/*
+ * An acknowledgement without an offset is a conclusion, not an answer: a later
+ * batch was accepted, so librdkafka takes those before it for stored, because a
+ * broker refuses to append out of sequence.  One that does not refuse (the mock
+ * cluster) has lost them.  Sent again, a block that was stored after all counts
+ * once: the index goes by byte ranges.
+ */
+static int delivery_status(const rd_kafka_message_t *message)
+{
+	int status = kafka_errno(message->err);
+
+	return status == 0 && message->offset < 0 ? -EAGAIN : status;
+}
+
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
 {
 	struct kafka_producer *p = producer_of_link(opaque);
-	int status = kafka_errno(message->err);
+	int status = delivery_status(message);
 
 	(void)rk;
 	if (p->closing && status < 0)
