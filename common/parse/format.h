@@ -36,6 +36,8 @@ format_fn format_klog;   /* E0301 12:00:00.123456   1 file.go:10] message */
 /* regex:PATTERN, named groups are fields; same return. */
 int format_regex(const struct regex *regex, struct span text, struct record *rec);
 
+/* A line of CRI that its runtime cut: the next one goes on. */
+bool cri_is_partial(struct span line);
 /* In `auto`, key=value lines must be nothing else; `logfmt` takes bare words too. */
 int logfmt_strict(struct span text, int64_t observed_ns, struct record *rec);
 /* What unquoted text is: 200 and 1.5 are numbers; 007, 1.2.3 and null are text. */

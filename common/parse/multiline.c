@@ -1,8 +1,16 @@
 #include "common/parse/multiline.h"
 #include "common/conf/regex.h"
+#include "common/parse/format.h"
 #include <errno.h>
 
-enum kind { KIND_INDENT = 1, KIND_JAVA = 2, KIND_PYTHON = 4, KIND_GO = 8, KIND_START = 16 };
+enum kind {
+	KIND_INDENT = 1,
+	KIND_JAVA = 2,
+	KIND_PYTHON = 4,
+	KIND_GO = 8,
+	KIND_START = 16,
+	KIND_CRI = 32
+};
 
 int multiline_init(struct multiline *m, struct span preset, struct err *reterr)
 {
@@ -13,7 +21,8 @@ int multiline_init(struct multiline *m, struct span preset, struct err *reterr)
 		{{"java", 4}, KIND_INDENT | KIND_JAVA},
 		{{"python", 6}, KIND_PYTHON},
 		{{"go", 2}, KIND_GO},
-		{{"auto", 4}, KIND_INDENT | KIND_JAVA | KIND_PYTHON | KIND_GO},
+		{{"auto", 4}, KIND_INDENT | KIND_JAVA | KIND_PYTHON | KIND_GO | KIND_CRI},
+		{{"cri", 3}, KIND_CRI},
 		{{"indent", 6}, KIND_INDENT},
 	};
 
@@ -26,10 +35,11 @@ int multiline_init(struct multiline *m, struct span preset, struct err *reterr)
 		if (span_eq(preset, presets[i].name))
 			m->kinds = presets[i].kinds;
 	if (!m->kinds)
-		return err_set(reterr, -EINVAL,
-			       "unknown multiline preset '%.*s': auto, java, python, go, indent or "
-			       "start:REGEX",
-			       SPAN_FMT(span_take(preset, 64)));
+		return err_set(
+			reterr, -EINVAL,
+			"unknown multiline preset '%.*s': auto, java, python, go, cri, indent "
+			"or start:REGEX",
+			SPAN_FMT(span_take(preset, 64)));
 	return 0;
 }
 
@@ -142,6 +152,8 @@ static bool belongs(struct multiline *m, struct span line)
 {
 	if (m->state == MULTILINE_NONE)
 		return false;
+	if (m->state == MULTILINE_CRI_PART)
+		return true;
 	/* JSON and a time in front always begin a record. */
 	if (line.len && (line.ptr[0] == '{' || (line.ptr[0] >= '0' && line.ptr[0] <= '9')))
 		return false;
@@ -163,9 +175,14 @@ bool multiline_continues(struct multiline *m, struct span line)
 		m->state = MULTILINE_TEXT;
 		return follows;
 	}
-	if (belongs(m, line))
+	bool follows = belongs(m, line);
+
+	if (m->kinds & KIND_CRI && (!follows || m->state == MULTILINE_CRI_PART))
+		m->state = cri_is_partial(line) ? MULTILINE_CRI_PART : MULTILINE_TEXT;
+	if (follows)
 		return true;
-	m->state = MULTILINE_TEXT;
+	if (m->state != MULTILINE_CRI_PART)
+		m->state = MULTILINE_TEXT;
 	if (m->kinds & KIND_GO && go_begins(line))
 		m->state = MULTILINE_GO;
 	if (m->kinds & KIND_PYTHON && is_traceback(line))

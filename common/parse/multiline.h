@@ -23,7 +23,9 @@
  *	         last line, and the chain "During handling of the above …"
  *	go       from "panic:" or "fatal error:": goroutines, frames, blank
  *	         lines, until something else comes
- *	auto     all of these; a line that starts with '{' or with a digit never
+ *	cri      the rest of a line that a container runtime cut (P … F)
+ *	auto     all of these; a line that starts with '{' or with a digit never,
+ *	         but for cri
  *	indent   indented lines only
  *	start:R  whatever does not match the regex R
  */
@@ -41,6 +43,7 @@ enum multiline_state {
 	MULTILINE_PYTHON,     /* in the indented part of a traceback */
 	MULTILINE_PYTHON_END, /* behind its last line: another may be chained on */
 	MULTILINE_GO,         /* in a dump of goroutines */
+	MULTILINE_CRI_PART,   /* behind a part of a line that a container runtime cut */
 };
 
 struct multiline {

@@ -88,6 +88,16 @@ static void the_first_line_starts_a_record_whatever_it_is(void **state)
 	check("start:^x", "+y\n|y\n+x\n");
 }
 
+static void parts_of_a_container_runtime_join(void **state)
+{
+	(void)state;
+	check("auto", "+2026-03-01T12:00:00.000000001Z stdout P {\"msg\":\n"
+		      "|2026-03-01T12:00:00.000000002Z stdout P \"a\n"
+		      "|2026-03-01T12:00:00.000000003Z stdout F b\"}\n"
+		      "+2026-03-01T12:00:00.000000004Z stdout F c\n"
+		      "+2026-03-01T12:00:00.000000005Z stdout F d\n");
+}
+
 static void a_pattern_starts_records(void **state)
 {
 	(void)state;
@@ -126,6 +136,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(presets),
 		cmocka_unit_test(the_first_line_starts_a_record_whatever_it_is),
+		cmocka_unit_test(parts_of_a_container_runtime_join),
 		cmocka_unit_test(a_pattern_starts_records),
 		cmocka_unit_test(reset_forgets),
 		cmocka_unit_test(what_is_no_preset),

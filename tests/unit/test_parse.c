@@ -145,6 +145,27 @@ static void invalid_utf8_is_replaced_and_flagged(void **state)
 			    SPAN("\"n\":1")));
 }
 
+static void joined_lines_of_a_container_become_the_services_line(void **state)
+{
+	struct record rec;
+
+	(void)state;
+	rec = parse("auto", SPAN("2026-03-01T12:00:00.000000001Z stdout P {\"level\":\"warn\",\n"
+				 "2026-03-01T12:00:00.000000002Z stdout P \"msg\":\"a\n"
+				 "2026-03-01T12:00:00.000000003Z stdout F b\"}"));
+	assert_int_equal(rec.flags, 0);
+	assert_int_equal(rec.severity, 13);
+	assert_true(span_eq(record_text(&rec, SPAN("message")), SPAN("ab")));
+	rec = parse("auto", SPAN("2026-03-01T12:00:00.000000001Z stderr F java.lang.Error: x\n"
+				 "2026-03-01T12:00:00.000000002Z stderr F \tat a.B.c(B.java:1)"));
+	assert_true(span_eq(record_text(&rec, SPAN("message")),
+			    SPAN("java.lang.Error: x\n\tat a.B.c(B.java:1)")));
+	/* A joined trace of plain lines is one message too. */
+	rec = parse("auto", SPAN("2026-03-01 12:00:00 ERROR failed\n\tat a.B.c(B.java:1)"));
+	assert_true(
+		span_eq(record_text(&rec, SPAN("message")), SPAN("failed\n\tat a.B.c(B.java:1)")));
+}
+
 static void what_stands_around_a_line_goes(void **state)
 {
 	struct record rec;
@@ -229,6 +250,7 @@ int main(void)
 		cmocka_unit_test(tables),
 		cmocka_unit_test(formats_are_named),
 		cmocka_unit_test(invalid_utf8_is_replaced_and_flagged),
+		cmocka_unit_test(joined_lines_of_a_container_become_the_services_line),
 		cmocka_unit_test(what_stands_around_a_line_goes),
 		cmocka_unit_test(a_format_that_was_asked_for_says_when_it_does_not_fit),
 		cmocka_unit_test(a_used_up_arena_is_said),
