@@ -1,7 +1,6 @@
 /* Rows in memory: making a table and appending to it; see memtable.h. */
 #include "aggregator/store/memtable.h"
 #include "common/base/check.h"
-#include "common/base/clock.h"
 #include "common/data/json_scan.h"
 #include "common/data/json_write.h"
 #include <errno.h>
@@ -229,8 +228,7 @@ static void add_row(struct memtable *table, int64_t time, const struct store_str
 	table->streams[table->nrows] = stream;
 	table->min_time = time < table->min_time ? time : table->min_time;
 	table->max_time = time > table->max_time ? time : table->max_time;
-	if (table->nrows++ == 0)
-		table->born_ns = clock_mono_ns();
+	table->nrows++;
 }
 
 int memtable_append(struct memtable *table, const struct store_stream *stream,

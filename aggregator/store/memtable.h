@@ -52,7 +52,6 @@ struct memtable {
 	int64_t *times; /* ROW_BLOCK_MAX of each */
 	const struct store_stream **streams;
 	int64_t min_time, max_time;
-	int64_t born_ns; /* monotonic time of the first row */
 	VEC(struct mem_column *) columns;
 	struct map by_name;
 	struct mem_column *last; /* field appended last, whose `after` is the next guess */

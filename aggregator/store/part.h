@@ -51,6 +51,7 @@ struct part {
 	uint64_t id;
 	uint64_t rows, bytes;
 	uint64_t footer_sum;
+	int64_t created_ns;
 	int64_t min_time, max_time;
 	struct group_info *groups;
 	size_t ngroups;

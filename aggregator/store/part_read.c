@@ -199,6 +199,7 @@ static int read_about(struct part *part, struct span footer, struct part_about *
 
 	if (r == 0 && groups_end != part->source.size - footer.len - PART_TRAILER_LEN)
 		r = -EBADMSG;
+	part->created_ns = created;
 	if (r < 0 || !about)
 		return r;
 	about->id = part->id;

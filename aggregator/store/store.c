@@ -167,17 +167,15 @@ static int read_manifest(struct store *s, const char *path, struct manifest_stat
 	return r;
 }
 
-/* A manifest of what the parts say. */
-static int write_recovered(struct store *s, const char *path, struct manifest_state *state,
-			   struct err *reterr)
+static int fill_recovered(struct manifest *manifest, const struct manifest_state *state,
+			  struct span origin, struct err *reterr)
 {
-	int r = manifest_open(path, false, &s->manifest, reterr);
+	int r = manifest_claim(manifest, state->epoch, origin, reterr);
 
-	r = r < 0 ? r : manifest_claim(s->manifest, state->epoch, s->conf.origin, reterr);
 	for (size_t i = 0; r == 0 && i < state->parts.len; i++) {
 		struct manifest_change change = {.add = &state->parts.ptr[i]};
 
-		r = manifest_apply(s->manifest, &change, reterr);
+		r = manifest_apply(manifest, &change, reterr);
 	}
 	struct manifest_change positions = {
 		.partitions = state->partitions.ptr,
@@ -186,7 +184,40 @@ static int write_recovered(struct store *s, const char *path, struct manifest_st
 		.nsources = state->progress.all.nsources,
 	};
 
-	return r < 0 ? r : manifest_apply(s->manifest, &positions, reterr);
+	return r < 0 ? r : manifest_apply(manifest, &positions, reterr);
+}
+
+/*
+ * A manifest of what the parts say.  It gets its name when it is complete: half
+ * of one would make orphans of the parts that it lacks.
+ */
+static int write_recovered(struct store *s, const char *path, struct manifest_state *state,
+			   struct err *reterr)
+{
+	char draft[PATH_MAX], journal[PATH_MAX];
+
+	if (path_of(s, "manifest.db.new", draft) < 0 ||
+	    path_of(s, "manifest.db.new-journal", journal) < 0)
+		return err_set(reterr, -ENAMETOOLONG, "the path is too long");
+	unlink(draft); /* of a recovery that was interrupted */
+	unlink(journal);
+	int r = manifest_open(draft, false, &s->manifest, reterr);
+
+	r = r < 0 ? r : fill_recovered(s->manifest, state, s->conf.origin, reterr);
+	manifest_close(s->manifest);
+	s->manifest = NULL;
+	if (r < 0)
+		return r;
+	unlink(journal);
+	r = set_aside(s, reterr);
+	if (r < 0)
+		return r;
+	r = rename(draft, path) < 0 ? -errno : io_sync_dir(s->path);
+	if (r < 0)
+		return err_set(reterr, r, "cannot rename %s: %s", draft, strerror(-r));
+	manifest_state_release(state);
+	manifest_state_init(state);
+	return read_manifest(s, path, state, reterr);
 }
 
 /* The manifest is damaged, or gone although there are parts. */
@@ -196,9 +227,8 @@ static int recover(struct store *s, const char *path, const struct err *why,
 	manifest_state_release(state);
 	manifest_state_init(state);
 	store_notice(s, "%s; it is rebuilt from what the parts say about themselves", why->text);
-	int r = s->read_only ? 0 : set_aside(s, reterr);
+	int r = store_recover(s, state, reterr);
 
-	r = r < 0 ? r : store_recover(s, state, reterr);
 	return r < 0 || s->read_only ? r : write_recovered(s, path, state, reterr);
 }
 

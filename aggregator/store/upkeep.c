@@ -3,7 +3,9 @@
  *
  * Parts of one day (of their newest row) are merged when 4 to 15 of them make
  * one that is at least 1.7 times as large as the largest: each row is then
- * rewritten about log4(size of a day / size of a commit) times.
+ * rewritten about log4(size of a day / size of a commit) times.  What did not
+ * grow for an hour is merged for the last time, into as few parts as may be:
+ * each part costs a file descriptor.
  */
 #include "aggregator/store/inside.h"
 #include "common/base/cleanup.h"
@@ -14,6 +16,7 @@
 #define MERGE_MAX       15
 #define MERGE_GROWTH    1.7
 #define MERGE_BYTES_MAX (UINT64_C(8) << 30)
+#define SETTLED_NS      (3600 * NS_PER_SEC)
 #define DAY_NS          (86400 * NS_PER_SEC)
 #define IDLE_S          1
 #define RETRY_S         10
@@ -146,26 +149,39 @@ static int expire(struct store *s, struct part *part, struct err *reterr)
 	return 1;
 }
 
+/* Whether merging `n` parts, the last of which is the largest, is worth it; the gain. */
+static double gain_of(uint64_t total, const struct part *last, size_t n, bool settled)
+{
+	double growth = (double)total / (double)(last->bytes ? last->bytes : 1);
+
+	if (settled)
+		return n >= 2 ? growth : 0;
+	return n >= MERGE_MIN && growth >= MERGE_GROWTH ? growth : 0;
+}
+
 /* The run of parts of one day whose merge gains most; its length, 0 = none. */
 static size_t pick_merge(const struct choice *choice, size_t *ret_first)
 {
-	double best = MERGE_GROWTH;
+	int64_t settled_before = clock_real_ns() - SETTLED_NS;
+	double best = 0;
 	size_t best_n = 0;
 
 	for (size_t first = 0; first < choice->n; first++) {
+		bool settled = true;
 		uint64_t total = 0;
 
 		for (size_t n = 1; n <= MERGE_MAX && first + n <= choice->n; n++) {
 			const struct part *last = choice->parts[first + n - 1];
 
 			total += last->bytes;
+			settled &= last->created_ns < settled_before;
 			if (last->keep || day_of(last) != day_of(choice->parts[first]) ||
 			    total > MERGE_BYTES_MAX)
 				break;
-			double growth = (double)total / (double)(last->bytes ? last->bytes : 1);
+			double gain = gain_of(total, last, n, settled);
 
-			if (n >= MERGE_MIN && growth > best) {
-				best = growth;
+			if (gain > best) {
+				best = gain;
 				best_n = n;
 				*ret_first = first;
 			}
@@ -175,7 +191,7 @@ static size_t pick_merge(const struct choice *choice, size_t *ret_first)
 }
 
 /* After a merge failed on damaged bytes: leave the parts that have them alone. */
-static void find_damage(struct store *s, struct part *const *inputs, size_t n)
+static void find_damage(struct part *const *inputs, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		for (size_t g = 0; g < inputs[i]->ngroups && !inputs[i]->keep; g++) {
@@ -185,6 +201,10 @@ static void find_damage(struct store *s, struct part *const *inputs, size_t n)
 			inputs[i]->keep = group_verify(&group, true, NULL) < 0;
 		}
 	}
+}
+
+static void count_failure(struct store *s)
+{
 	pthread_mutex_lock(&s->lock);
 	s->stats.merge_failures++;
 	pthread_mutex_unlock(&s->lock);
@@ -224,7 +244,7 @@ static int merge(struct store *s, struct part *const *inputs, size_t n, struct e
 	pthread_mutex_unlock(&s->manifest_lock);
 	r = store_merge(s, inputs, n, id, reterr);
 	if (r == -EBADMSG)
-		find_damage(s, inputs, n);
+		find_damage(inputs, n);
 	r = r < 0 ? r : part_open(s->parts_fd, id, NULL, &output, reterr);
 	r = r < 0 ? r : commit_merge(s, inputs, n, output, reterr);
 	if (r < 0) {
@@ -260,6 +280,8 @@ int store_upkeep(struct store *s, struct err *reterr)
 		r = expire(s, old, reterr);
 	else if (n)
 		r = merge(s, choice.parts + first, n, reterr);
+	if (n && r < 0)
+		count_failure(s);
 	release_choice(&choice);
 	return r;
 }

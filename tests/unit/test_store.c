@@ -1,5 +1,6 @@
 /* The store as its callers see it: rows, commits, snapshots, merges. */
 #include "common/base/cleanup.h"
+#include "common/base/clock.h"
 #include "tests/unit/store_fixture.h"
 
 static char dir[SCRATCH_MAX];
@@ -261,6 +262,57 @@ static void retention_by_size_removes_the_oldest(void **state)
 	store_close(store);
 }
 
+/* 2026-03-01T00:00:00Z, where append_row() begins. */
+#define FIRST_NS (INT64_C(1772323200) * NS_PER_SEC)
+
+static void retention_by_age_goes_by_the_newest_row(void **state)
+{
+	struct store_conf conf = {.no_background = true, .retention_age_ns = 3600 * NS_PER_SEC};
+	struct store *store = open_store(dir, &conf);
+	struct store_stats stats;
+	struct err err;
+
+	(void)state;
+	clock_fake(FIRST_NS + 3600 * NS_PER_SEC, 0);
+	fill(store, 1000, 100); /* the first part's newest row is of second 99 */
+	assert_int_equal(store_upkeep(store, &err), 1);
+	store_stats(store, &stats);
+	assert_int_equal(stats.expired_parts, 0); /* that was a merge */
+	clock_fake(FIRST_NS + (3600 + 1000) * NS_PER_SEC, 0);
+	while (store_upkeep(store, &err) > 0)
+		;
+	store_stats(store, &stats);
+	assert_true(stats.expired_parts > 0);
+	assert_int_equal(stats.rows, 0);
+	clock_unfake();
+	assert_int_equal(store_fsck(dir, no_finding, NULL, &err), 0);
+	store_close(store);
+}
+
+static void parts_that_settled_are_merged_for_good(void **state)
+{
+	struct store *store = open_store(dir, &quiet);
+	struct store_stats stats;
+	struct err err;
+
+	(void)state;
+	clock_fake(FIRST_NS, 0);
+	int64_t sum = fill(store, 200, 100);
+
+	assert_int_equal(store_upkeep(store, &err), 0);
+	clock_fake(FIRST_NS + 2 * 3600 * NS_PER_SEC, 0);
+	assert_int_equal(store_upkeep(store, &err), 1);
+	assert_int_equal(store_upkeep(store, &err), 0);
+	clock_unfake();
+	store_stats(store, &stats);
+	assert_int_equal(stats.parts, 1);
+	struct store_snapshot *snap = all_rows(store);
+
+	assert_int_equal(sum_of_n(snap), sum);
+	store_snapshot_free(snap);
+	store_close(store);
+}
+
 static void more_rows_than_a_block_and_background_threads(void **state)
 {
 	struct store *store = open_store(dir, &(struct store_conf){.commit_rows = 1 << 30});
@@ -345,6 +397,8 @@ int main(void)
 		TEST(merges_keep_every_row_and_old_snapshots),
 		TEST(fsck_finds_nothing_in_a_sound_store),
 		TEST(retention_by_size_removes_the_oldest),
+		TEST(retention_by_age_goes_by_the_newest_row),
+		TEST(parts_that_settled_are_merged_for_good),
 		TEST(more_rows_than_a_block_and_background_threads),
 		TEST(uncommitted_rows_are_gone_after_close),
 		TEST(fields_beyond_the_cap_are_found),

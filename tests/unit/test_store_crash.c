@@ -151,6 +151,16 @@ EXPORTED int unlink(const char *path)
 	FAULTY((int)syscall(SYS_unlink, path));
 }
 
+EXPORTED int rename(const char *from, const char *to)
+{
+	FAULTY((int)syscall(SYS_rename, from, to));
+}
+
+EXPORTED int renameat(int from_fd, const char *from, int to_fd, const char *to)
+{
+	FAULTY((int)syscall(SYS_renameat, from_fd, from, to_fd, to));
+}
+
 EXPORTED int unlinkat(int fd, const char *path, int flags)
 {
 	FAULTY((int)syscall(SYS_unlinkat, fd, path, flags));
@@ -177,6 +187,15 @@ EXPORTED int fdatasync(int fd)
 	return synced(fd, before_call());
 }
 
+static int open_twice(struct store **ret)
+{
+	const struct store_conf conf = {.no_background = true};
+	struct err err;
+	int r = store_open(dir, false, &conf, ret, &err);
+
+	return r < 0 ? store_open(dir, false, &conf, ret, &err) : r;
+}
+
 /* The child: commit after commit, a merge in between; each failure is tried once more. */
 static void work(void)
 {
@@ -184,8 +203,7 @@ static void work(void)
 	struct err err;
 	int64_t next = 0;
 
-	if (store_open(dir, false, &(struct store_conf){.no_background = true}, &store, &err) < 0 &&
-	    store_open(dir, false, &(struct store_conf){.no_background = true}, &store, &err) < 0)
+	if (open_twice(&store) < 0)
 		_exit(2);
 	for (int c = 0; c < COMMITS; c++) {
 		for (int i = 0; i < ROWS; i++)
@@ -203,6 +221,17 @@ static void work(void)
 		if (c == MERGES && store_upkeep(store, &err) < 0 && store_upkeep(store, &err) < 0)
 			_exit(5);
 	}
+	store_close(store);
+	_exit(0);
+}
+
+/* A child that finds the manifest garbled, and rebuilds it. */
+static void rebuild(void)
+{
+	struct store *store = NULL;
+
+	if (open_twice(&store) < 0)
+		_exit(2);
 	store_close(store);
 	_exit(0);
 }
@@ -275,8 +304,27 @@ static void check_store(const char *what, long n)
 	store_close(store);
 }
 
+/* A store of three commits whose manifest is garbled. */
+static void prepare_garbled(void)
+{
+	struct store *store = NULL;
+	struct err err;
+	char path[SCRATCH_MAX + 32];
+
+	assert_int_equal(open_twice(&store), 0);
+	for (int64_t next = 0; next < 3 * ROWS;) {
+		for (int i = 0; i < ROWS; i++)
+			assert_int_equal(append_row(store, (uint64_t)next++), 0);
+		assert_int_equal(commit_at(store, next, &err), 0);
+	}
+	store_close(store);
+	*acknowledged = 3 * ROWS;
+	snprintf(path, sizeof(path), "%s/manifest.db", dir);
+	assert_int_equal(truncate(path, 5000), 0);
+}
+
 /* One run of the work with a fault at call n; false when it was over before. */
-static bool run_with_fault(enum fault fault, const char *what, long n)
+static bool run_with_fault(enum fault fault, const char *what, bool garbled, long n)
 {
 	char shadow[SCRATCH_MAX];
 	struct stat st;
@@ -285,6 +333,8 @@ static bool run_with_fault(enum fault fault, const char *what, long n)
 	scratch_make(dir);
 	scratch_make(shadow);
 	*acknowledged = 0;
+	if (garbled)
+		prepare_garbled();
 	plan.fault = fault;
 	plan.at = n;
 	plan.calls = 0;
@@ -297,6 +347,8 @@ static bool run_with_fault(enum fault fault, const char *what, long n)
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		plan.armed = true;
+		if (garbled)
+			rebuild();
 		work();
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -318,7 +370,7 @@ static void killed_at_every_call(void **state)
 	long n = 1;
 
 	(void)state;
-	while (run_with_fault(FAULT_KILL, "kill", n))
+	while (run_with_fault(FAULT_KILL, "kill", false, n))
 		n++;
 	assert_true(n > 100);
 }
@@ -328,7 +380,7 @@ static void power_lost_at_every_call(void **state)
 	long n = 1;
 
 	(void)state;
-	while (run_with_fault(FAULT_POWER, "power loss", n))
+	while (run_with_fault(FAULT_POWER, "power loss", false, n))
 		n++;
 	assert_true(n > 100);
 }
@@ -338,7 +390,7 @@ static long count_calls(void)
 {
 	long n = 1;
 
-	while (run_with_fault(FAULT_KILL, "kill", n))
+	while (run_with_fault(FAULT_KILL, "kill", false, n))
 		n += 8;
 	return n;
 }
@@ -349,9 +401,21 @@ static void an_error_at_every_call(void **state)
 
 	(void)state;
 	for (long n = 1; n <= calls; n++) {
-		run_with_fault(FAULT_EIO, "EIO", n);
-		run_with_fault(FAULT_ENOSPC, "ENOSPC", n);
+		run_with_fault(FAULT_EIO, "EIO", false, n);
+		run_with_fault(FAULT_ENOSPC, "ENOSPC", false, n);
 	}
+}
+
+static void a_recovery_killed_at_every_call(void **state)
+{
+	long n = 1;
+
+	(void)state;
+	while (run_with_fault(FAULT_KILL, "kill in a recovery", true, n))
+		n++;
+	assert_true(n > 20);
+	for (long i = 1; i < n; i++)
+		run_with_fault(FAULT_EIO, "EIO in a recovery", true, i);
 }
 
 int main(void)
@@ -360,6 +424,7 @@ int main(void)
 		cmocka_unit_test(killed_at_every_call),
 		cmocka_unit_test(power_lost_at_every_call),
 		cmocka_unit_test(an_error_at_every_call),
+		cmocka_unit_test(a_recovery_killed_at_every_call),
 	};
 
 	acknowledged = mmap(NULL, sizeof(*acknowledged), PROT_READ | PROT_WRITE,
