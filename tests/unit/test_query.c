@@ -1,0 +1,474 @@
+/* Running queries: limits, errors, cancellation, damage, sub-queries, files, live pipes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "aggregator/query/query.h"
+#include "common/base/cleanup.h"
+#include "common/base/clock.h"
+#include "common/base/io.h"
+#include "common/base/vec.h"
+#include "tests/unit/scratch.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#define NOW_NS INT64_C(1700000000000000000)
+
+/* Rows {"n":"0"} … {"n":"N-1"} with g = n % 7 and a long text. */
+static struct query_source *open_numbers(size_t n)
+{
+	struct source_row *rows = calloc(n, sizeof(*rows));
+	struct span(*pairs)[6] = calloc(n, sizeof(*pairs));
+	struct query_source *source;
+	struct arena arena;
+
+	assert_non_null(rows);
+	assert_non_null(pairs);
+	arena_init(&arena, 64 << 20);
+	for (size_t i = 0; i < n; i++) {
+		pairs[i][0] = SPAN("n");
+		pairs[i][1] = arena_printf(&arena, "%zu", i);
+		pairs[i][2] = SPAN("g");
+		pairs[i][3] = arena_printf(&arena, "%zu", i % 7);
+		pairs[i][4] = SPAN("text");
+		pairs[i][5] = SPAN("some text that takes room when rows are kept");
+		rows[i] = (struct source_row){pairs[i], 3};
+	}
+	assert_int_equal(source_rows_open(rows, n, &source), 0);
+	arena_release(&arena);
+	free(pairs);
+	free(rows);
+	return source;
+}
+
+struct answer {
+	struct buf text; /* a line for each row: n=1;g=2; */
+	size_t rows;
+	size_t stop_at; /* say "enough" or fail after so many; 0 = never */
+	int stop_code;
+};
+
+static int compare_spans(const void *a, const void *b)
+{
+	return span_cmp(*(const struct span *)a, *(const struct span *)b);
+}
+
+static int collect(void *ctx, struct rows *rows)
+{
+	struct answer *answer = ctx;
+	const struct span *given;
+	struct span names[64];
+	size_t n;
+
+	assert_int_equal(rows_names(rows, &given, &n), 0);
+	assert_true(n <= 64);
+	memcpy(names, given, n * sizeof(*names));
+	qsort(names, n, sizeof(*names), compare_spans);
+	for (uint32_t row = 0; row < rows->n; row++, answer->rows++) {
+		for (size_t i = 0; i < n; i++) {
+			struct span text = rows_text(rows, names[i], row);
+
+			if (text.len)
+				buf_printf(&answer->text, "%.*s=%.*s;", SPAN_FMT(names[i]),
+					   SPAN_FMT(text));
+		}
+		buf_putc(&answer->text, '\n');
+	}
+	return answer->stop_at && answer->rows >= answer->stop_at ? answer->stop_code : 0;
+}
+
+static int run_with(const char *text, struct query_source *source, const struct query_conf *conf,
+		    struct answer *answer, struct query_result *result, struct err *err)
+{
+	struct query *query;
+	int r;
+
+	*err = (struct err){.text = ""};
+	if (query_parse(span_cstr(text), NOW_NS, &query_lang_ops, &query, err) < 0)
+		fail_msg("%s: %s", text, err->text);
+	buf_init(&answer->text, 64 << 20);
+	r = query_execute(query, conf, source, collect, answer, result, err);
+	query_free(query);
+	return r;
+}
+
+/* The answer is these lines, in this order. */
+static void expect(const char *text, struct query_source *source, const char *lines)
+{
+	struct answer answer = {.rows = 0};
+	struct query_result result;
+	struct err err;
+	int r = run_with(text, source, &(struct query_conf){.threads = 1}, &answer, &result, &err);
+
+	if (r < 0)
+		fail_msg("%s: %s", text, err.text);
+	assert_false(result.partial);
+	assert_string_equal(buf_cstr(&answer.text), lines);
+	buf_release(&answer.text);
+	query_result_release(&result);
+}
+
+/* It fails with this code, and the text has `words`. */
+static void expect_failure(const char *text, struct query_source *source,
+			   const struct query_conf *conf, int code, const char *words)
+{
+	struct answer answer = {.rows = 0};
+	struct query_result result;
+	struct err err;
+	int r = run_with(text, source, conf, &answer, &result, &err);
+
+	assert_int_equal(r, code);
+	if (!strstr(err.text, words))
+		fail_msg("%s: `%s` is not about `%s`", text, err.text, words);
+	buf_release(&answer.text);
+	query_result_release(&result);
+}
+
+static void test_memory_budget_names_the_pipe(void **state)
+{
+	struct query_source *source = open_numbers(20000);
+	struct query_conf conf = {.memory_bytes = 256 << 10};
+
+	(void)state;
+	expect_failure("* | sort by (n)", source, &conf, -ENOMEM, "pipe `sort`");
+	expect_failure("* | stats by (n) count()", source, &conf, -ENOMEM, "pipe `stats`");
+	expect_failure("* | uniq by (n)", source, &conf, -ENOMEM, "pipe `uniq`");
+	expect_failure("* | top by (n)", source, &conf, -ENOMEM, "pipe `top`");
+	expect_failure("* | running_stats sum(n)", source, &conf, -ENOMEM, "pipe `running_stats`");
+	expect_failure("* | join by (n) (*)", source, &conf, -ENOMEM, "pipe `join`");
+	source_close(source);
+}
+
+/* The best few of many rows fit where all of them do not. */
+static void test_top_k_keeps_few_rows(void **state)
+{
+	struct query_source *source = open_numbers(60000);
+	struct query_conf conf = {.memory_bytes = 16 << 20, .threads = 1};
+	struct answer answer = {.rows = 0};
+	struct query_result result;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(run_with("* | sort by (n desc) offset 1 limit 2 | fields n", source, &conf,
+				  &answer, &result, &err),
+			 0);
+	assert_string_equal(buf_cstr(&answer.text), "n=59998;\nn=59997;\n");
+	buf_release(&answer.text);
+	query_result_release(&result);
+	source_close(source);
+}
+
+static void test_time_limit_and_cancel(void **state)
+{
+	struct query_source *source = open_numbers(100);
+	atomic_bool cancel = true;
+
+	(void)state;
+	expect_failure("*", source, &(struct query_conf){.timeout_ns = 1}, -ETIME, "time limit");
+	expect_failure("*", source, &(struct query_conf){.cancel = &cancel}, -ECANCELED, "cancel");
+	source_close(source);
+}
+
+static void test_sink_ends_the_run(void **state)
+{
+	struct query_source *source = open_numbers(200000);
+	struct answer answer = {.stop_at = 1, .stop_code = 1};
+	struct query_conf conf = {.threads = 1};
+	struct query_result result;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(run_with("*", source, &conf, &answer, &result, &err), 0);
+	assert_true(answer.rows < 200000);
+	buf_release(&answer.text);
+	query_result_release(&result);
+
+	answer = (struct answer){.stop_at = 1, .stop_code = -EPIPE};
+	assert_int_equal(run_with("*", source, &conf, &answer, &result, &err), -EPIPE);
+	buf_release(&answer.text);
+	query_result_release(&result);
+	source_close(source);
+}
+
+static void test_limit_reads_no_further(void **state)
+{
+	struct query_source *source = open_numbers(300000);
+	struct answer answer = {.rows = 0};
+	struct query_conf conf = {.threads = 1};
+	struct query_result result;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(run_with("* | limit 3", source, &conf, &answer, &result, &err), 0);
+	assert_int_equal(answer.rows, 3);
+	assert_int_equal(result.rows_scanned, ROW_BLOCK_MAX);
+	buf_release(&answer.text);
+	query_result_release(&result);
+	expect("* | limit 0", source, "");
+	expect("* | limit 0 | count() as n", source, "n=0;\n");
+	source_close(source);
+}
+
+static void test_subqueries(void **state)
+{
+	struct query_source *source = open_numbers(21);
+
+	(void)state;
+	expect("n:in(g:=3 | fields n) | fields n", source, "n=3;\nn=10;\nn=17;\n");
+	expect("n:in(n:in(g:=3 | fields n) n:>5 | fields n) | fields n", source, "n=10;\nn=17;\n");
+	expect("* | count() if (n:in(g:=3 | fields n)) as c", source, "c=3;\n");
+	expect("n:=1 | fields n | union (n:=2 | fields n | union (n:=3 | fields n))", source,
+	       "n=1;\nn=2;\nn=3;\n");
+	expect("n:=1 | fields n | union (n:=2 | fields n) | limit 1", source, "n=1;\n");
+	expect("n:<2 | fields n | union rows({\"n\":\"x\"},{\"m\":5})", source,
+	       "n=0;\nn=1;\nn=x;\nm=5;\n");
+	source_close(source);
+}
+
+static void test_join(void **state)
+{
+	struct query_source *source = open_numbers(4);
+
+	(void)state;
+	expect("* | fields n | join by (n) rows({\"n\":\"1\",\"name\":\"one\"},"
+	       "{\"n\":\"1\",\"name\":\"uno\"},{\"n\":\"9\",\"name\":\"nine\"})",
+	       source, "n=0;\nn=1;name=one;\nn=1;name=uno;\nn=2;\nn=3;\n");
+	expect("* | fields n | join by (n) (n:>1 | fields n, g) inner prefix p.", source,
+	       "n=2;p.g=2;\nn=3;p.g=3;\n");
+	source_close(source);
+}
+
+static void test_sort_order(void **state)
+{
+	struct query_source *source = open_numbers(14);
+
+	(void)state;
+	/* Numbers by value, not by their digits; rank counts within a partition. */
+	expect("n:>7 | sort by (n) | fields n", source, "n=8;\nn=9;\nn=10;\nn=11;\nn=12;\nn=13;\n");
+	expect("g:<2 | sort by (n desc) limit 1 partition by (g) rank as r | fields n, g, r",
+	       source, "g=0;n=7;r=1;\ng=1;n=8;r=1;\n");
+	expect("* | last 2 by (n) | fields n", source, "n=13;\nn=12;\n");
+	source_close(source);
+}
+
+static void test_running_stats(void **state)
+{
+	struct query_source *source = open_numbers(9);
+
+	(void)state;
+	expect("* | sort by (n) | running_stats by (g) sum(n) s, last(n) offset 1 l, max(n) m "
+	       "| filter g:<2 | fields n, s, l, m",
+	       source, "m=0;n=0;s=0;\nm=1;n=1;s=1;\nl=0;m=7;n=7;s=7;\nl=1;m=8;n=8;s=9;\n");
+	expect("* | total_stats by (g) count() c | filter n:=0 | fields n, c", source,
+	       "c=2;n=0;\n");
+	source_close(source);
+}
+
+static void test_names_and_values(void **state)
+{
+	struct query_source *source = open_numbers(10);
+
+	(void)state;
+	expect("* | field_names | sort by (name)", source,
+	       "hits=10;name=g;\nhits=10;name=n;\nhits=10;name=text;\n");
+	expect("* | field_values g | sort by (g) limit 2", source, "g=0;hits=2;\ng=1;hits=2;\n");
+	expect("* | uniq by (g) limit 20 | sort by (g) limit 1", source, "g=0;\n");
+	expect("* | top 1 by (g) rank", source, "g=0;hits=2;rank=1;\n");
+	expect("* | facets 1 | fields field_name, field_value", source,
+	       "field_name=g;field_value=0;\nfield_name=n;field_value=0;\n");
+	source_close(source);
+}
+
+static void test_explain(void **state)
+{
+	_cleanup_(buf_release) struct buf text = BUF_INIT(1 << 20);
+	struct query_conf conf = {.threads = 1};
+	struct query *query;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(query_parse(SPAN("~\"a.*b\" level:=ERROR | stats by (host) count() as n"),
+				     NOW_NS, &query_lang_ops, &query, &err),
+			 0);
+	assert_int_equal(query_explain(query, &conf, &text), 0);
+	const char *s = buf_cstr(&text);
+
+	/* The cheap filter first, and only what is read. */
+	assert_non_null(strstr(s, "level:=ERROR"));
+	assert_true(strstr(s, "3  level:=ERROR") < strstr(s, "20  ~"));
+	assert_non_null(strstr(s, "fields read: host, "));
+	assert_null(strstr(s, "fields read: all"));
+	assert_false(query_streams(query));
+	query_free(query);
+}
+
+/* A source whose second of three blocks is damaged. */
+struct damaged_source {
+	struct query_source source;
+	struct query_source *good;
+};
+
+struct damaged_scan {
+	struct source_scan scan;
+	struct source_scan *good;
+	atomic_int calls;
+};
+
+static int damaged_scan(struct query_source *source, const struct source_want *want,
+			struct source_scan **ret, struct err *reterr)
+{
+	struct damaged_scan *scan = calloc(1, sizeof(*scan));
+	struct query_source *good = ((struct damaged_source *)source)->good;
+
+	assert_non_null(scan);
+	scan->scan.source = source;
+	*ret = &scan->scan;
+	return good->ops->scan(good, want, &scan->good, reterr);
+}
+
+static int damaged_next(struct source_scan *base, unsigned worker, struct row_block **ret,
+			struct err *reterr)
+{
+	struct damaged_scan *scan = (struct damaged_scan *)base;
+
+	if (atomic_fetch_add(&scan->calls, 1) == 1)
+		return err_set(reterr, -EBADMSG, "part 7 is damaged");
+	return scan->good->source->ops->next(scan->good, worker, ret, reterr);
+}
+
+static void damaged_close_scan(struct source_scan *base)
+{
+	struct damaged_scan *scan = (struct damaged_scan *)base;
+
+	scan->good->source->ops->close_scan(scan->good);
+	free(scan);
+}
+
+static void test_damage_makes_it_partial(void **state)
+{
+	static const struct query_source_ops ops = {
+		.scan = damaged_scan, .next = damaged_next, .close_scan = damaged_close_scan};
+	struct damaged_source source = {.source = {&ops}, .good = open_numbers(100)};
+	struct answer answer = {.rows = 0};
+	struct query_conf conf = {.threads = 2};
+	struct query_result result;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(run_with("* | count() n", &source.source, &conf, &answer, &result, &err),
+			 0);
+	assert_true(result.partial);
+	assert_string_equal(buf_cstr(&result.partial_why), "part 7 is damaged\n");
+	assert_string_equal(buf_cstr(&answer.text), "n=100;\n");
+	buf_release(&answer.text);
+	query_result_release(&result);
+	source_close(source.good);
+}
+
+static const char log_lines[] =
+	"{\"ts\":\"2023-11-14T22:00:00Z\",\"level\":\"error\",\"msg\":\"payment declined\","
+	"\"http\":{\"status\":402},\"service\":\"pay\"}\n"
+	"\n"
+	"{\"ts\":\"2023-11-14T22:00:01Z\",\"level\":\"info\",\"msg\":\"payment \\u0064eclined "
+	"later\"}\n"
+	"{\"ts\":\"2023-11-14T22:00:02Z\",\"level\":\"info\",\"msg\":\"all is well\"}\n"
+	"plain text without a time, declined";
+
+static void write_file(const char *path, const void *bytes, size_t n)
+{
+	struct err err;
+
+	assert_int_equal(io_replace_file(path, span_of(bytes, n), 0600, &err), 0);
+}
+
+static struct query_source *open_path(const char *path)
+{
+	struct span paths[] = {span_cstr(path)};
+	struct query_source *source;
+	struct err err;
+
+	if (source_files_open(paths, 1, &(struct source_files_conf){.now_ns = NOW_NS}, &source,
+			      &err) < 0)
+		fail_msg("%s", err.text);
+	return source;
+}
+
+/* A word is found by memmem and where an escape hides it; other fields by parsing. */
+static void check_lines(const char *path)
+{
+	struct query_source *source = open_path(path);
+
+	expect("declined | fields _msg", source,
+	       "_msg=payment declined;\n_msg=payment declined later;\n"
+	       "_msg=plain text without a time, declined;\n");
+	expect("level:=ERROR | fields http.status, _stream", source,
+	       "_stream={service=\"pay\"};http.status=402;\n");
+	expect("_time:2023-11-14T22:00:02Z | fields _msg", source, "_msg=all is well;\n");
+	expect("* | count() n", source, "n=4;\n");
+	source_close(source);
+}
+
+static void test_files(void **state)
+{
+	char dir[SCRATCH_MAX], path[SCRATCH_MAX + 16];
+	char packed[4096];
+	size_t n;
+	gzFile gz;
+
+	(void)state;
+	scratch_make(dir);
+	snprintf(path, sizeof(path), "%s/plain.log", dir);
+	write_file(path, log_lines, strlen(log_lines));
+	check_lines(path);
+
+	snprintf(path, sizeof(path), "%s/packed.zst", dir);
+	n = ZSTD_compress(packed, sizeof(packed), log_lines, strlen(log_lines), 1);
+	write_file(path, packed, n);
+	check_lines(path);
+	write_file(path, packed, n - 5);
+	struct query_source *source = open_path(path);
+	struct answer answer = {.rows = 0};
+	struct query_result result;
+	struct err err;
+
+	assert_int_equal(run_with("* | count() n", source, &(struct query_conf){.threads = 1},
+				  &answer, &result, &err),
+			 0);
+	assert_true(result.partial);
+	buf_release(&answer.text);
+	query_result_release(&result);
+	source_close(source);
+
+	snprintf(path, sizeof(path), "%s/packed.gz", dir);
+	gz = gzopen(path, "wb");
+	assert_int_equal(gzwrite(gz, log_lines, (unsigned)strlen(log_lines)), strlen(log_lines));
+	gzclose(gz);
+	check_lines(path);
+	scratch_remove(dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_memory_budget_names_the_pipe),
+		cmocka_unit_test(test_top_k_keeps_few_rows),
+		cmocka_unit_test(test_time_limit_and_cancel),
+		cmocka_unit_test(test_sink_ends_the_run),
+		cmocka_unit_test(test_limit_reads_no_further),
+		cmocka_unit_test(test_subqueries),
+		cmocka_unit_test(test_join),
+		cmocka_unit_test(test_sort_order),
+		cmocka_unit_test(test_running_stats),
+		cmocka_unit_test(test_names_and_values),
+		cmocka_unit_test(test_explain),
+		cmocka_unit_test(test_damage_makes_it_partial),
+		cmocka_unit_test(test_files),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
