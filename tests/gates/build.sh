@@ -4,7 +4,7 @@
 . tests/gates/lib.sh
 
 O=${O:-build/release}
-make -n MODE=release SAN= all 2>&1 | grep -E "printf '  " | head -n 5 |
+make MODE=release SAN= all 2>&1 | grep -E '^  (CC|AR|LD|SO) ' | head -n 5 |
 	gate "a second make has nothing to do"
 
 for program in shipper aggregator logq; do
