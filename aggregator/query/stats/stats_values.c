@@ -154,7 +154,7 @@ static int result(const struct stats_func *func, const struct stats_env *env, vo
 	size_t n = f->limit && texts->len > f->limit ? f->limit : texts->len;
 
 	(void)env;
-	if (func->ops == &stats_uniq_values_ops)
+	if (texts->len && func->ops == &stats_uniq_values_ops)
 		qsort(texts->ptr, texts->len, sizeof *texts->ptr, text_cmp);
 	buf_putc(out, '[');
 	for (size_t i = 0; i < n; i++) {
