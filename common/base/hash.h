@@ -1,13 +1,14 @@
 /*
- * hash.h - the three hashes of the project, by purpose.
+ * hash.h - hashes, by purpose.
  *
- *   hash64     XXH3, for maps and filters: fast, may change between versions
- *              of the in-memory layout, never between versions of a file format
- *   hash_stream  XXH64 running over the bytes of a source (delivery.md)
- *   crc32c     Castagnoli, for everything stored or sent (RFC 3720, B.4)
+ *	hash64	XXH3 (seed 0): maps, filters, and the checksum of store formats;
+ *		its values are fixed since xxHash 0.8.0
+ *	crc32c	Castagnoli (RFC 3720, B.4): for everything that is sent
  *
- * Store formats use hash64 (seed 0) as their checksum too; XXH3 is stable
- * since xxHash 0.8.0.
+ * The running hash over the bytes of a source is XXH64, from <xxhash.h> itself.
+ *
+ *	uint32_t crc = crc32c(0, header, sizeof(header));
+ *	crc = crc32c(crc, body.ptr, body.len);
  */
 #ifndef SLUICE_BASE_HASH_H
 #define SLUICE_BASE_HASH_H
