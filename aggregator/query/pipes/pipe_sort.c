@@ -346,8 +346,9 @@ static int merge_workers(struct stage *stage)
 	}
 	if (r < 0)
 		return stage_fail(stage, r, "no memory to sort");
-	qsort_r(all->rows.ptr, all->rows.len, sizeof(*all->rows.ptr), compare_rows,
-		(void *)(uintptr_t)all->sort);
+	if (all->rows.len)
+		qsort_r(all->rows.ptr, all->rows.len, sizeof(*all->rows.ptr), compare_rows,
+			(void *)(uintptr_t)all->sort);
 	return 0;
 }
 
