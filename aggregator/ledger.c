@@ -156,6 +156,7 @@ int ledger_restore(struct ledger *ledger, const struct ledger_key *key, uint64_t
 			return -EINVAL;
 		floor = gaps[i].to;
 	}
+	ledger->now++;
 	r = source_add(ledger, key, &source);
 	if (r < 0)
 		return r;

@@ -86,7 +86,8 @@ int ledger_new(size_t sources_max, struct ledger **ret);
 void ledger_free(struct ledger *ledger);
 
 /*
- * Put a source back as the manifest has it; gaps in ascending order.
+ * Put a source back as the manifest has it, those seen longest ago first; gaps
+ * in ascending order.
  * 0, -EINVAL (gaps that overlap or lie above the watermark), -ENOMEM.
  */
 int ledger_restore(struct ledger *ledger, const struct ledger_key *key, uint64_t watermark,

@@ -29,11 +29,22 @@ static int restore_source(const struct store_source *source, struct ledger *ledg
 	return ledger_restore(ledger, &key, source->watermark, source->hash, gaps, source->ngaps);
 }
 
-int positions_restore(const struct store_progress *progress, struct ledger *ledger,
-		      struct err *reterr)
+static int by_age(const void *left, const void *right)
 {
-	for (size_t i = 0; i < progress->nsources; i++) {
-		const struct store_source *source = &progress->sources[i];
+	const struct store_source *a = *(const struct store_source *const *)left;
+	const struct store_source *b = *(const struct store_source *const *)right;
+
+	return a->seen_ns < b->seen_ns ? -1 : a->seen_ns > b->seen_ns;
+}
+
+/* The oldest first: they are the first to be forgotten when there are too many. */
+static int restore_all(const struct store_source **sources, size_t n, struct ledger *ledger,
+		       struct err *reterr)
+{
+	if (n)
+		qsort(sources, n, sizeof(*sources), by_age);
+	for (size_t i = 0; i < n; i++) {
+		const struct store_source *source = sources[i];
 		int r = restore_source(source, ledger);
 
 		if (r == -EINVAL)
@@ -47,6 +58,21 @@ int positions_restore(const struct store_progress *progress, struct ledger *ledg
 			return err_set(reterr, r, "out of memory");
 	}
 	return 0;
+}
+
+int positions_restore(const struct store_progress *progress, struct ledger *ledger,
+		      struct err *reterr)
+{
+	const struct store_source **sources = calloc(progress->nsources + 1, sizeof(*sources));
+	int r;
+
+	if (!sources)
+		return err_set(reterr, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < progress->nsources; i++)
+		sources[i] = &progress->sources[i];
+	r = restore_all(sources, progress->nsources, ledger, reterr);
+	free(sources);
+	return r;
 }
 
 void positions_reset(struct positions *positions)

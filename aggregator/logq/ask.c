@@ -4,6 +4,7 @@
 #include "common/base/cleanup.h"
 #include "common/base/clock.h"
 #include "common/lang/time_arg.h"
+#include "common/lang/words.h"
 #include <errno.h>
 #include <sys/stat.h>
 
@@ -36,9 +37,29 @@ static bool is_file(struct span word)
 	       (span_chr(word, '.') >= 0 || span_chr(word, '/') >= 0);
 }
 
+/* logq trace ID */
+static bool is_trace_view(const struct options *opts)
+{
+	struct span id;
+
+	if (opts->words.len != 2 || !span_eq(opt_text(opts->words.items[0]), SPAN("trace")))
+		return false;
+	id = opt_text(opts->words.items[1]);
+	for (size_t i = 0; i < id.len; i++)
+		if (!memchr("0123456789abcdefABCDEF-", id.ptr[i], 23))
+			return false;
+	return id.len >= 8;
+}
+
 /* Words to query text and files. */
 static int sort_words(struct ask *ask, const struct options *opts, struct err *reterr)
 {
+	if (is_trace_view(opts)) {
+		buf_puts(&ask->text, SPAN("trace_id:="));
+		text_print_quoted(&ask->text, opt_text(opts->words.items[1]));
+		buf_puts(&ask->text, SPAN(" | trace"));
+		return ask->text.failed;
+	}
 	for (size_t i = 0; i < opts->words.len; i++) {
 		struct span word = opt_text(opts->words.items[i]);
 

@@ -119,6 +119,10 @@ static const struct arg table[] = {
 		 AT(names),
 		 .help = "the names of all fields"},
 	 .letter = 'N'},
+	{.opt = {.name = "patterns",
+		 .type = SL_OPT_BOOL,
+		 AT(patterns),
+		 .help = "messages that differ in numbers and ids only, counted"}},
 	{.opt = {.name = "histogram",
 		 .type = SL_OPT_STR,
 		 AT(histogram),
@@ -197,7 +201,8 @@ static const struct arg table[] = {
 
 static const struct args spec = {
 	.program = "logq",
-	.usage = "[OPTION…] [QUERY…] [FILE…|-]",
+	.usage = "[OPTION…] [QUERY…] [FILE…|-]\n"
+		 "       logq [OPTION…] trace ID",
 	.about = "Searches logs with LogsQL: an aggregator, an index, a bus, files or stdin.",
 	.table = table,
 	.rest = offsetof(struct options, words),

@@ -3,7 +3,8 @@
  *
  * journalctl's spelling first, grep's second.  Positional arguments are the
  * query and files: `-`, and what exists as a file and has a dot or a slash in
- * its name, is a file; everything else is joined to the query.
+ * its name, is a file; everything else is joined to the query.  `logq trace ID`
+ * shows a request as it walked through the services.
  *
  *	code = logq_options_parse(argc, argv, &mem, &opts);	≥ 0: exit with it
  */
@@ -41,7 +42,7 @@ struct options {
 	int follow, reverse;
 	int64_t after, before, context;
 	/* what of them */
-	int count, names;
+	int count, names, patterns;
 	struct sl_str field, histogram;
 	/* from where */
 	struct sl_str dir, server, bus;

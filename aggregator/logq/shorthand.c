@@ -109,7 +109,8 @@ int shorthand_filter(const struct options *opts, struct buf *out, struct err *re
 
 bool shorthand_sums_up(const struct options *opts)
 {
-	return opts->count || opts->names || opts->field.len || opts->histogram.len;
+	return opts->count || opts->names || opts->patterns || opts->field.len ||
+	       opts->histogram.len;
 }
 
 /* A round step that gives some forty bars. */
@@ -157,6 +158,8 @@ void shorthand_pipes(const struct options *opts, int64_t span_ns, struct buf *ou
 		text_print(out, opt_text(opts->field));
 		buf_putc(out, ')');
 	}
+	if (opts->patterns)
+		buf_puts(out, SPAN("\n| patterns"));
 	if (opts->names)
 		buf_puts(out, SPAN("\n| field_names"));
 	if (opts->histogram.len) {

@@ -79,6 +79,8 @@ is "-v turns the query around" "$(($(logq -c level:WARN "$app") + $(logq -v -c l
 # What of them.
 is "-F counts values" "$(logq -F level -o json "$app" | jq -s 'map(.count | tonumber) | add')" "$(grep -c . "$app")"
 like "-N lists fields" "$(logq -N -o cat "$app")" trace_id
+check "--patterns groups messages" bash -c "[ \$('$bin/logq' --patterns -o json '*' '$app' | jq -s 'map(.count | tonumber) | add') -gt 0 ]"
+like "trace ID shows the services" "$(logq -D "$store" -S @0 trace "$trace")" $'\n'"$trace"
 check "--histogram draws" bash -c "'$bin/logq' --histogram=1s '*' '$app' | grep -qE '[0-9] (█|#)'"
 
 # Formats.
