@@ -225,7 +225,7 @@ static int read_stream(struct context_read *read, struct span stream, int64_t mi
 	in_time.tmin = min;
 	in_time.tmax = max;
 	r = stage_run_query(read->stage, &query, read_rows, read);
-	if (r >= 0)
+	if (r >= 0 && read->rows.len)
 		qsort(read->rows.ptr, read->rows.len, sizeof(*read->rows.ptr), compare_rows);
 	return r;
 }
