@@ -88,6 +88,16 @@ static int prepare(struct daemon *d)
 	return 0;
 }
 
+/* What offsets are of: the topic, since the list of brokers may change, or the folder. */
+static struct span origin_of(struct span uri)
+{
+	const char *slash = uri.len ? memrchr(uri.ptr, '/', uri.len) : NULL;
+
+	if (!slash || !span_starts(uri, SPAN("kafka://")))
+		return uri;
+	return span_between(slash, uri.ptr + uri.len);
+}
+
 static int open_store(struct daemon *d, struct err *reterr)
 {
 	const struct settings *s = &d->setup->settings;
@@ -96,7 +106,7 @@ static int open_store(struct daemon *d, struct err *reterr)
 					.retention_age_ns = s->store.retention,
 					.retention_bytes = s->store.max_disk,
 					.free_bytes = s->store.free_space,
-					.origin = setup_text(s->source.from)};
+					.origin = origin_of(setup_text(s->source.from))};
 	const struct span *notices;
 	size_t n;
 	int r = store_open(d->store_path, false, &conf, &d->store, reterr);

@@ -139,7 +139,8 @@ static int setup(void **state)
 	snprintf(w->dir, sizeof(w->dir), "/tmp/test_consume.XXXXXX");
 	assert_non_null(mkdtemp(w->dir));
 	snprintf(w->uri, sizeof(w->uri), "dir://%s/bus", w->dir);
-	assert_int_equal(producer_open(span_cstr(w->uri), &(struct bus_conf){.partitions = 1},
+	assert_int_equal(producer_open(span_cstr(w->uri),
+				       &(struct bus_conf){.partitions = 1, .segment_bytes = 1},
 				       on_report, NULL, &w->producer, NULL),
 			 0);
 	assert_int_equal(block_writer_new(1, &w->writer), 0);
@@ -428,6 +429,31 @@ static void test_offset_above_the_end(void **state)
 	assert_true(part.stopped);
 }
 
+/* The bus deleted what was not read yet: the loss is recorded, the rest is read. */
+static void test_offset_below_the_start(void **state)
+{
+	struct world *w = *state;
+	char path[128];
+
+	send_records(w, 0, 2);
+	start(w);
+	drain(w);
+	send_records(w, 2, 4);
+	send_records(w, 4, 6);
+	for (unsigned i = 0; i < 2; i++) { /* each message has a segment of its own */
+		snprintf(path, sizeof(path), "%s/bus/0000/%020u.seg", w->dir, i);
+		assert_int_equal(unlink(path), 0);
+	}
+	restart(w);
+	drain(w);
+	assert_int_equal(consume_counts(w->consume)->lost_offsets.n, 1);
+	assert_string_equal(fake.messages[2],
+			    "messages were deleted from the bus before they were read");
+	assert_string_equal(fake.messages[3], "bytes of a log file did not arrive");
+	assert_string_equal(fake.messages[5], "record 5");
+	assert_int_equal(fake.progress.partitions[0].next_offset, 3);
+}
+
 /* A line that was shipped by a timeout, and again as a whole after a crash. */
 static void test_continuation(void **state)
 {
@@ -467,6 +493,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_json_messages, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_gap_becomes_a_row, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_offset_above_the_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_offset_below_the_start, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_continuation, setup, teardown),
 	};
 
