@@ -21,18 +21,6 @@
 #define NS_PER_S   INT64_C(1000000000)
 #define NS_PER_DAY (86400 * NS_PER_S)
 
-/* a - b where the ends of int64_t stand for "open". */
-static int64_t sub_clamped(int64_t a, int64_t b)
-{
-	int64_t difference;
-
-	if (a == INT64_MIN || a == INT64_MAX)
-		return a;
-	if (__builtin_sub_overflow(a, b, &difference))
-		return b > 0 ? INT64_MIN : INT64_MAX;
-	return difference;
-}
-
 /* A point in time as it was written: [first, last] is what it covers. */
 struct moment {
 	struct span text;
@@ -50,7 +38,7 @@ static bool is_all_digits(struct span text)
 /* The last ns of the year or month that begins at `first`, in its own zone. */
 static int64_t calendar_end(int64_t first, int64_t zone, bool is_year)
 {
-	int64_t local = sub_clamped(first, -zone), year, days;
+	int64_t local = time_earlier(first, -zone), year, days;
 	unsigned month, day;
 
 	days = local / NS_PER_DAY - (local % NS_PER_DAY < 0);
@@ -61,7 +49,7 @@ static int64_t calendar_end(int64_t first, int64_t zone, bool is_year)
 		days = timestamp_days(year, month + 1, 1);
 	if (__builtin_mul_overflow(days, NS_PER_DAY, &local))
 		return INT64_MAX;
-	return sub_clamped(local, zone + 1);
+	return time_earlier(local, zone + 1);
 }
 
 static int64_t moment_end(int64_t first, int64_t zone, enum time_unit unit)
@@ -78,7 +66,7 @@ static int64_t moment_end(int64_t first, int64_t zone, enum time_unit unit)
 
 	if (unit <= TIME_UNIT_MONTH)
 		return calendar_end(first, zone, unit == TIME_UNIT_YEAR);
-	return sub_clamped(first, 1 - length[unit]);
+	return time_earlier(first, 1 - length[unit]);
 }
 
 /* 1714556789, 1714556789.5: seconds, or by size ms, µs, ns. */
@@ -121,7 +109,7 @@ static bool parse_relative(struct span text, int64_t now, struct moment *ret)
 		return false;
 	if (!plus)
 		distance = distance < 0 ? distance : -distance;
-	ret->first = ret->last = sub_clamped(now, -distance);
+	ret->first = ret->last = time_earlier(now, -distance);
 	return true;
 }
 
@@ -136,7 +124,7 @@ static bool parse_calendar(struct span text, struct moment *ret)
 	/* With a fraction it is RFC 3339, which wants a zone. */
 	if (unit > TIME_UNIT_SECOND && !zoned)
 		return false;
-	ret->first = sub_clamped(ret->first, zone);
+	ret->first = time_earlier(ret->first, zone);
 	ret->last = moment_end(ret->first, zone, unit);
 	return true;
 }
@@ -217,9 +205,9 @@ static int parse_after_or_before(struct lex *lex, struct filter *leaf, struct bu
 		if (r < 0)
 			return r;
 		if (greater)
-			leaf->tmin = inclusive ? moment.first : sub_clamped(moment.first, -1);
+			leaf->tmin = inclusive ? moment.first : time_earlier(moment.first, -1);
 		else
-			leaf->tmax = inclusive ? moment.last : sub_clamped(moment.first, 1);
+			leaf->tmax = inclusive ? moment.last : time_earlier(moment.first, 1);
 		text_print_bare(shown, moment.text);
 		return 0;
 	}
@@ -228,10 +216,10 @@ static int parse_after_or_before(struct lex *lex, struct filter *leaf, struct bu
 		return r;
 	/* An age: more than 5m is before now-5m. */
 	if (greater) {
-		leaf->tmax = sub_clamped(lex->now_ns, inclusive ? ago : ago + 1);
+		leaf->tmax = time_earlier(lex->now_ns, inclusive ? ago : ago + 1);
 	} else {
-		leaf->tmin = sub_clamped(lex->now_ns, inclusive ? ago : ago - 1);
-		leaf->tmax = sub_clamped(lex->now_ns, 1);
+		leaf->tmin = time_earlier(lex->now_ns, inclusive ? ago : ago - 1);
+		leaf->tmax = time_earlier(lex->now_ns, 1);
 	}
 	text_print_bare(shown, moment.text);
 	return 0;
@@ -251,8 +239,8 @@ static int parse_same(struct lex *lex, struct filter *leaf, struct buf *shown)
 		leaf->tmax = moment.last;
 	} else {
 		r = parse_ago(lex, &ago, &moment.text);
-		leaf->tmin = sub_clamped(lex->now_ns, ago);
-		leaf->tmax = sub_clamped(lex->now_ns, 1);
+		leaf->tmin = time_earlier(lex->now_ns, ago);
+		leaf->tmax = time_earlier(lex->now_ns, 1);
 	}
 	if (r >= 0)
 		text_print_bare(shown, moment.text);
@@ -303,8 +291,8 @@ static int parse_between(struct lex *lex, struct filter *leaf, struct buf *shown
 
 	if (r < 0)
 		return r;
-	leaf->tmin = inclusive[0] ? bounds[0].first : sub_clamped(bounds[0].first, -1);
-	leaf->tmax = inclusive[1] ? bounds[1].last : sub_clamped(bounds[1].first, 1);
+	leaf->tmin = inclusive[0] ? bounds[0].first : time_earlier(bounds[0].first, -1);
+	leaf->tmax = inclusive[1] ? bounds[1].last : time_earlier(bounds[1].first, 1);
 	return 0;
 }
 
@@ -344,8 +332,8 @@ static int parse_time_range(struct lex *lex, struct filter *leaf, struct buf *sh
 		r = parse_offset(lex, &offset, shown);
 	if (r < 0)
 		return r;
-	leaf->tmin = sub_clamped(leaf->tmin, offset);
-	leaf->tmax = sub_clamped(leaf->tmax, offset);
+	leaf->tmin = time_earlier(leaf->tmin, offset);
+	leaf->tmax = time_earlier(leaf->tmax, offset);
 	return 0;
 }
 

@@ -113,7 +113,7 @@ static int parse_options(struct lex *lex, struct query *query)
 	return 0;
 }
 
-static int64_t earlier(int64_t bound, int64_t offset)
+int64_t time_earlier(int64_t bound, int64_t offset)
 {
 	int64_t moved;
 
@@ -124,18 +124,22 @@ static int64_t earlier(int64_t bound, int64_t offset)
 	return moved;
 }
 
-/* The option time_offset asks the same about an earlier time. */
-static int shift_time(void *ctx, struct filter *leaf)
+static int shift_leaf(void *ctx, struct filter *leaf)
 {
 	int64_t offset = *(int64_t *)ctx;
 
 	if (leaf->kind == FILTER_TIME) {
-		leaf->tmin = earlier(leaf->tmin, offset);
-		leaf->tmax = earlier(leaf->tmax, offset);
+		leaf->tmin = time_earlier(leaf->tmin, offset);
+		leaf->tmax = time_earlier(leaf->tmax, offset);
 	} else if (leaf->kind == FILTER_DAY_RANGE || leaf->kind == FILTER_WEEK_RANGE) {
-		leaf->offset = earlier(leaf->offset, -offset);
+		leaf->offset = time_earlier(leaf->offset, -offset);
 	}
 	return 0;
+}
+
+void filter_shift_time(struct filter *filter, int64_t offset)
+{
+	filter_walk(filter, shift_leaf, &offset);
 }
 
 static int add_pipe(struct query *query, void *pipe)
@@ -180,7 +184,7 @@ static int parse_body(struct lex *lex, struct query *query)
 	if (r < 0)
 		return r;
 	if (query->options.time_offset)
-		filter_walk(query->filter, shift_time, &query->options.time_offset);
+		filter_shift_time(query->filter, query->options.time_offset);
 	if (lex_is(lex, "|")) {
 		if (!query->ops)
 			return lex_error(lex, "only filters can stand here, no pipes");

@@ -138,6 +138,14 @@ typedef int filter_visit_fn(void *ctx, struct filter *leaf);
 int filter_walk(struct filter *filter, filter_visit_fn *visit, void *ctx);
 
 /*
+ * Ask about a time that lies `offset` ns earlier: `_time:` bounds, times of day
+ * and weekdays.  Sub-queries are not included; the text stays what it was.
+ */
+void filter_shift_time(struct filter *filter, int64_t offset);
+/* `bound` moved back by `offset`; INT64_MIN and INT64_MAX, which stand for "open", stay. */
+int64_t time_earlier(int64_t bound, int64_t offset);
+
+/*
  * Give a leaf with a sub-query its values; they are copied into the query's
  * arena, sorted and made unique.  0 or -ENOMEM.
  */
