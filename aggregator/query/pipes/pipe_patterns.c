@@ -14,8 +14,8 @@
  * so a pattern costs the same whatever the query's time range is.
  */
 #include "aggregator/query/group.h"
+#include "aggregator/query/pipes/pattern_texts.h"
 #include "aggregator/query/pipes/pipes.h"
-#include "aggregator/query/text/collapse.h"
 #include "aggregator/query/text/number_text.h"
 #include "common/base/clock.h"
 #include "common/lang/number.h"
@@ -23,10 +23,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define PATTERN_TEXT_MAX (1u << 20)
-#define DEFAULT_LIMIT    10
-#define SLOTS            64
-#define BARS             8
+#define DEFAULT_LIMIT 10
+#define SLOTS         64
+#define BARS          8
 
 struct pipe_patterns {
 	struct pipe pipe;
@@ -157,27 +156,6 @@ static void pattern_hit(struct pattern *p, int64_t ns, uint64_t hits)
 	int64_t at = (ns - p->slot_from) / p->slot_ns;
 
 	p->slots[at < 0 ? 0 : at < SLOTS ? at : SLOTS - 1] += hits;
-}
-
-/* The pattern of each row's message, in the rows' arena. */
-static struct span *pattern_texts(struct rows *rows, const struct span *messages)
-{
-	struct span *texts = ARENA_ARRAY(rows->arena, struct span, (size_t)rows->n + 1);
-	struct buf text = BUF_INIT(PATTERN_TEXT_MAX);
-
-	for (uint32_t i = 0; texts && i < rows->n; i++) {
-		if (i && span_eq(messages[i], messages[i - 1])) {
-			texts[i] = texts[i - 1];
-			continue;
-		}
-		buf_reset(&text);
-		text_collapse_nums(messages[i], &text);
-		if (!text.failed)
-			text_prettify_nums(&text, 0);
-		texts[i] = arena_dup(rows->arena, buf_span(&text));
-	}
-	buf_release(&text);
-	return rows->arena->overflowed ? NULL : texts;
 }
 
 /* The columns that make a group: those of `by`, then the pattern. */
