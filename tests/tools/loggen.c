@@ -387,7 +387,7 @@ static void request(int64_t at)
 			  .sku = random_below(2000)};
 	bool buys = random_below(3) == 0, declined = buys && random_below(50) == 0;
 
-	at = hop(&e, EDGE, at, 1, false);
+	at = hop(&e, EDGE, at, 1, declined || random_below(300) == 0);
 	at = hop(&e, FRONTEND, at, 1, false);
 	uint64_t frontend = e.span;
 
