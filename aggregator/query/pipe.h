@@ -146,6 +146,13 @@ int stage_stopped(struct stage *stage);
 int stage_run_query(struct stage *stage, struct query *query,
 		    int (*sink)(void *ctx, struct rows *rows), void *ctx);
 
+/*
+ * The same over an earlier time, from finish(): the time range of the
+ * configuration is moved back by `offset` ns; where its end is open, it is now.
+ */
+int stage_run_earlier(struct stage *stage, struct query *query, int64_t offset,
+		      int (*sink)(void *ctx, struct rows *rows), void *ctx);
+
 /* An arena whose memory is charged to a stage. */
 struct stage_arena {
 	struct arena arena;

@@ -130,6 +130,24 @@ int stage_run_query(struct stage *stage, struct query *query, query_sink_fn *sin
 	return r < 0 ? run_fail(stage->run, r, err.text) : r;
 }
 
+int stage_run_earlier(struct stage *stage, struct query *query, int64_t offset, query_sink_fn *sink,
+		      void *ctx)
+{
+	struct query_shared *shared = stage->run->shared;
+	const struct query_conf *conf = shared->conf;
+	struct query_conf earlier = *conf;
+	int64_t end = conf->max_time == INT64_MAX ? query->root->now_ns : conf->max_time;
+	int r;
+
+	earlier.min_time = time_earlier(conf->min_time, offset);
+	earlier.max_time = time_earlier(end, offset);
+	/* Nobody else reads it: finish() is called when all workers are through. */
+	shared->conf = &earlier;
+	r = stage_run_query(stage, query, sink, ctx);
+	shared->conf = conf;
+	return r;
+}
+
 int run_stopped(struct query_run *run)
 {
 	struct query_shared *shared = run->shared;

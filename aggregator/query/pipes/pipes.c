@@ -11,6 +11,7 @@ const struct pipe_ops *const pipe_table[] = {
 	&pipe_copy_ops,              /* copy cp */
 	&pipe_decolorize_ops,        /* decolorize */
 	&pipe_delete_ops,            /* delete del rm drop */
+	&pipe_diff_ops,              /* diff */
 	&pipe_drop_empty_fields_ops, /* drop_empty_fields */
 	&pipe_extract_ops,           /* extract */
 	&pipe_extract_regexp_ops,    /* extract_regexp */

@@ -12,6 +12,7 @@ extern const struct pipe_ops pipe_collapse_nums_ops;
 extern const struct pipe_ops pipe_copy_ops;
 extern const struct pipe_ops pipe_decolorize_ops;
 extern const struct pipe_ops pipe_delete_ops;
+extern const struct pipe_ops pipe_diff_ops;
 extern const struct pipe_ops pipe_drop_empty_fields_ops;
 extern const struct pipe_ops pipe_extract_ops;
 extern const struct pipe_ops pipe_extract_regexp_ops;
