@@ -32,7 +32,7 @@ plugindir ?= $(libdir)/sluice/filters
 sysconfdir ?= /etc
 unitdir ?= $(prefix)/lib/systemd/system
 
-PACKAGES := rdkafka json-c libpcre2-8 libzstd yaml-0.1 libuv libmicrohttpd libxxhash sqlite3 zlib
+PACKAGES := rdkafka json-c libpcre2-8 libzstd yaml-0.1 libmicrohttpd libxxhash sqlite3 zlib
 PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
 

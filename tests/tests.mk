@@ -78,7 +78,8 @@ test:
 
 deps:
 	$(Q)tests/deps.sh
-demo: deps
+demo:
+	$(Q)tests/deps.sh build
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all tools
 	$(Q)O=$(O) tests/demo.sh
 bench:
