@@ -113,10 +113,12 @@ format() { # NODE NODES CLUSTER
 		>"$dir/format.log" 2>&1 || die "format failed: $(tail -n 3 "$dir/format.log")"
 }
 
+# The process of the node, and not another that got its number: it is Kafka, or
+# this script that is about to become it.
 is_up() { # NODE
 	local pid
 	pid=$(cat "$home/node$1/pid" 2>/dev/null) || return 1
-	[ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$home/node$1" ]
+	grep -qaE 'kafka\.(Kafka|sh)' "/proc/$pid/cmdline" 2>/dev/null
 }
 
 launch() { # NODE; in a session of its own, so that a Ctrl-C in a test does not reach it
