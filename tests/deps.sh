@@ -81,7 +81,7 @@ runtime=
 [ ${#missing[@]} -gt 0 ] || [ -n "$runtime" ] || exit 0
 
 if [ -n "$check" ]; then
-	echo "missing: ${missing[*]}${runtime:+ and clang's sanitizers}"
+	echo "missing: ${missing[*]}${runtime:+ and the sanitizers of clang}"
 	exit 1
 fi
 if ! command -v apt-get >/dev/null 2>&1 && [ -z "$dnf" ]; then
