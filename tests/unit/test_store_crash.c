@@ -25,9 +25,9 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#define COMMITS 7
+#define COMMITS 5
 #define ROWS    20 /* of a commit */
-#define MERGES  5  /* upkeep after so many commits */
+#define MERGES  3  /* upkeep after the commit of this number, from 0 */
 
 enum fault { FAULT_NONE, FAULT_KILL, FAULT_POWER, FAULT_EIO, FAULT_ENOSPC };
 
