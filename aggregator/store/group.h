@@ -27,6 +27,9 @@
 
 #define GROUP_BYTES_MAX (1u << 30)
 
+/* The flags of a column in the directory. */
+enum entry_flag { ENTRY_RANGE = 1 };
+
 /* What the owner keeps of a group. */
 struct group_info {
 	uint64_t off; /* of the group in its file */

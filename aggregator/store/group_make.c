@@ -248,8 +248,6 @@ static int compare_entries(const void *a, const void *b)
 	return span_cmp(x->name, y->name);
 }
 
-enum entry_flag { ENTRY_RANGE = 1 };
-
 static void put_entry(struct buf *out, const struct column_entry *entry)
 {
 	put_span(out, entry->name);

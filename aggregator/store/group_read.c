@@ -33,8 +33,6 @@ int source_read(const struct group_source *source, uint64_t off, uint64_t len, s
 	return 0;
 }
 
-enum entry_flag { ENTRY_RANGE = 1 };
-
 static void read_entry(struct cursor *in, struct column_entry *entry)
 {
 	entry->name = cursor_span(in);
