@@ -269,6 +269,39 @@ static void test_running_stats(void **state)
 	source_close(source);
 }
 
+/* Ten rows of each of two streams, a second apart; row 4 of stream a is the match. */
+static void test_stream_context(void **state)
+{
+	struct span pairs[20][6];
+	struct source_row rows[20];
+	struct query_source *source;
+	struct arena arena;
+
+	(void)state;
+	arena_init(&arena, 1 << 20);
+	for (unsigned i = 0; i < 20; i++) {
+		const char *stream = i % 2 ? "b" : "a";
+
+		pairs[i][0] = SPAN("_time");
+		pairs[i][1] = arena_printf(&arena, "2024-01-01T00:00:%02u.000000000Z", i);
+		pairs[i][2] = SPAN("_stream");
+		pairs[i][3] = arena_printf(&arena, "{s=\"%s\"}", stream);
+		pairs[i][4] = SPAN("_msg");
+		pairs[i][5] = arena_printf(&arena, "%s%u", stream, i / 2);
+		rows[i] = (struct source_row){pairs[i], 3};
+	}
+	assert_int_equal(source_rows_open(rows, 20, &source), 0);
+	expect("_msg:=a4 | stream_context before 1 after 2 | fields _msg", source,
+	       "_msg=a3;\n_msg=a4;\n_msg=a5;\n_msg=a6;\n");
+	expect("_msg:in(a0, a9) | stream_context after 1 before 1 | fields _msg", source,
+	       "_msg=a0;\n_msg=a1;\n_msg=---;\n_msg=a8;\n_msg=a9;\n");
+	/* Ten rows of a stream are 18 s; a window of 3 s sees one neighbor. */
+	expect("_msg:=a4 | stream_context before 5 after 5 time_window 3s | fields _msg", source,
+	       "_msg=a3;\n_msg=a4;\n_msg=a5;\n");
+	source_close(source);
+	arena_release(&arena);
+}
+
 static void test_names_and_values(void **state)
 {
 	struct query_source *source = open_numbers(10);
@@ -464,6 +497,7 @@ int main(void)
 		cmocka_unit_test(test_join),
 		cmocka_unit_test(test_sort_order),
 		cmocka_unit_test(test_running_stats),
+		cmocka_unit_test(test_stream_context),
 		cmocka_unit_test(test_names_and_values),
 		cmocka_unit_test(test_explain),
 		cmocka_unit_test(test_damage_makes_it_partial),
