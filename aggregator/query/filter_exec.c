@@ -28,15 +28,6 @@ bool bits_any(const uint64_t *bits, size_t n)
 	return false;
 }
 
-size_t bits_count(const uint64_t *bits, size_t n)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < BITMAP_WORDS(n); i++)
-		count += (size_t)__builtin_popcountll(bits[i]);
-	return count;
-}
-
 static void bits_clear_all(uint64_t *bits, size_t n)
 {
 	memset(bits, 0, BITMAP_WORDS(n) * sizeof(*bits));

@@ -29,6 +29,5 @@ unsigned filter_cost(const struct filter *filter);
 /* Set the bits of the first n rows, clear the rest of the last word. */
 void bits_fill(uint64_t *bits, size_t n);
 bool bits_any(const uint64_t *bits, size_t n);
-size_t bits_count(const uint64_t *bits, size_t n);
 
 #endif

@@ -266,23 +266,6 @@ int kept_rows(const struct kept *kept, const struct kept_ref *refs, size_t n, st
 	return r < 0 || arena->overflowed ? -ENOMEM : 0;
 }
 
-int kept_add_refs(struct kept *kept, struct stage *stage, const struct kept *from,
-		  const struct kept_ref *refs, size_t n, struct arena *scratch)
-{
-	int r = 0;
-
-	for (size_t i = 0; r >= 0 && i < n; i += PUSH_ROWS) {
-		struct rows rows;
-
-		arena_reset(scratch);
-		r = kept_rows(from, refs + i, n - i < PUSH_ROWS ? n - i : PUSH_ROWS, scratch,
-			      &rows);
-		r = r < 0 ? stage_fail(stage, r, "no memory to keep rows")
-			  : kept_add(kept, stage, &rows);
-	}
-	return r;
-}
-
 int kept_push(const struct kept *kept, const struct kept_ref *refs, size_t n, struct stage *stage,
 	      int (*change)(void *ctx, struct rows *rows, size_t first), void *ctx)
 {

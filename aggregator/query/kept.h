@@ -46,12 +46,6 @@ void kept_release(struct kept *kept);
 /* Copy all rows.  0 or a negative errno, said in the run. */
 int kept_add(struct kept *kept, struct stage *stage, struct rows *rows);
 /*
- * Move the rows `refs` of another kept here: how a stage that needs only some
- * of its rows gives back the memory of the rest.
- */
-int kept_add_refs(struct kept *kept, struct stage *stage, const struct kept *from,
-		  const struct kept_ref *refs, size_t n, struct arena *scratch);
-/*
  * Append the batches of `from`, which must live as long; a ref into it is one
  * into `to` once *ret_first is added to its batch.
  */

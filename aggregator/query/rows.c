@@ -389,14 +389,3 @@ int rows_slice(struct rows *rows, uint32_t from, uint32_t n)
 		at[i] = from + i;
 	return rows_gather(rows, at, n);
 }
-
-int rows_load_all(struct rows *rows)
-{
-	const struct span *names;
-	size_t n;
-	int r = rows_names(rows, &names, &n);
-
-	for (size_t i = 0; r >= 0 && i < n; i++)
-		loaded(rows, names[i]);
-	return rows->failed;
-}

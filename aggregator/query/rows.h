@@ -98,7 +98,4 @@ int rows_gather(struct rows *rows, const uint32_t *at, uint32_t n);
 /* Keep rows [from, from + n). */
 int rows_slice(struct rows *rows, uint32_t from, uint32_t n);
 
-/* Load everything that is visible, so that the block may go.  0 or `failed`. */
-int rows_load_all(struct rows *rows);
-
 #endif
