@@ -5,6 +5,7 @@ docdir ?= $(prefix)/share/doc/sluice
 sysusersdir ?= $(prefix)/lib/sysusers.d
 tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
 pkgconfigdir ?= $(libdir)/pkgconfig
+mandir ?= $(prefix)/share/man
 D = $(DESTDIR)
 
 # The files name the default places.
@@ -12,7 +13,16 @@ installed_paths = sed -e 's|/usr/sbin/|$(sbindir)/|g' -e 's|/etc/sluice|$(syscon
 pc_values = sed -e 's|@prefix@|$(prefix)|' -e 's|@includedir@|$(includedir)|' \
   -e 's|@plugindir@|$(plugindir)|' -e 's|@version@|$(VERSION)|'
 
-install: all
+# Manual pages are written for scdoc; without it there are none.
+have_scdoc := $(shell command -v scdoc)
+man_pages := $(if $(have_scdoc),$(patsubst packaging/man/%.scd,$(O)/man/%,$(wildcard packaging/man/*.scd)))
+$(O)/man/%: packaging/man/%.scd
+	@mkdir -p $(@D)
+	$(call say,MAN,$@)scdoc <$< >$@.new && $(installed_paths) $@.new >$@ && rm $@.new
+man: $(man_pages)
+.PHONY: man
+
+install: all man
 	$(Q)install -d $(D)$(bindir) $(D)$(sbindir) $(D)$(plugindir) $(D)$(includedir)/sluice \
 	  $(D)$(pkgconfigdir) $(D)$(unitdir) $(D)$(sysusersdir) $(D)$(tmpfilesdir) $(D)$(docdir) \
 	  $(D)$(sysconfdir)/sluice/shipper.d $(D)$(sysconfdir)/sluice/aggregator.d
@@ -30,6 +40,9 @@ install: all
 	  cmp -s packaging/config/$$c.yaml $$to && continue; \
 	  [ ! -e $$to ] || to=$$to.new; \
 	  install -m 644 packaging/config/$$c.yaml $$to; done
+	$(Q)[ -n "$(man_pages)" ] || echo "scdoc is not installed: no manual pages" >&2
+	$(Q)for m in $(man_pages); do \
+	  install -D -m 644 $$m $(D)$(mandir)/man$${m##*.}/$${m##*/}; done
 	$(Q)install -m 644 LICENSE README.md $(D)$(docdir)/
 	$(Q)install -m 644 filters/README.md $(D)$(docdir)/filters.md
 .PHONY: install

@@ -33,6 +33,7 @@ test:gzip:gzip:gzip
 test:sqlite3:sqlite3:sqlite
 test:strace:strace:strace
 test:curl:curl:curl
+test:scdoc:scdoc:scdoc
 test:java:default-jre-headless:java-17-openjdk-headless
 test:mvn:maven:maven
 test:systemd-analyze:systemd:systemd

@@ -14,7 +14,8 @@ for file in usr/sbin/shipper usr/sbin/aggregator usr/bin/logq usr/lib/sluice/fil
 	usr/include/sluice/filter.h usr/lib/pkgconfig/sluice-filter.pc etc/sluice/shipper.yaml \
 	etc/sluice/aggregator.yaml usr/lib/systemd/system/shipper.service \
 	usr/lib/systemd/system/aggregator.service usr/lib/sysusers.d/sluice.conf \
-	usr/lib/tmpfiles.d/sluice.conf usr/share/doc/sluice/LICENSE; do
+	usr/lib/tmpfiles.d/sluice.conf usr/share/doc/sluice/LICENSE \
+	$(command -v scdoc >/dev/null && echo usr/share/man/man1/logq.1 usr/share/man/man7/logsql.7); do
 	[ -s "$root/$file" ] || echo "$file is missing"
 done | gate "make install puts everything in place"
 
