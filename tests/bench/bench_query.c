@@ -1,5 +1,5 @@
 /*
- * bench_query - queries over a raw NDJSON file and over the same rows indexed.
+ * bench_query - queries over a raw NDJSON file.
  *
  * Rates are rows a second of CPU time, one worker.  Their floor is what it
  * costs to read the same bytes and find the ends of the lines.  A word is also
@@ -8,12 +8,10 @@
  *	bench_query [ROWS]	default 300,000
  */
 #include "aggregator/query/query.h"
-#include "aggregator/store/store.h"
 #include "common/base/cleanup.h"
 #include "common/base/clock.h"
 #include "common/base/io.h"
 #include "common/data/timestamp.h"
-#include "common/data/wire.h"
 #include "tests/unit/scratch.h"
 #include <fcntl.h>
 #include <inttypes.h>
@@ -175,57 +173,6 @@ static void bench_word(struct query_source *source, const char *path, int64_t fl
 	       (double)best / (double)reference);
 }
 
-static void index_line(struct store *store, struct arena *arena, struct span line)
-{
-	struct store_stream *stream;
-	struct record rec;
-	struct err err;
-	size_t at;
-
-	arena_reset(arena);
-	record_init(&rec, arena, line);
-	struct span labels[] = {SPAN("service"), SPAN("")};
-
-	if (wire_read_record(line, &rec, &at) < 0)
-		exit(1);
-	labels[1] = record_text(&rec, SPAN("service"));
-	if (store_stream_get(store, labels, 2, &stream) < 0)
-		exit(1);
-	while (store_append(store, stream, &rec) < 0)
-		if (store_commit(store, &(struct store_progress){0}, &err) < 0)
-			exit(1);
-}
-
-/* The same query on the index and on the raw file. */
-static void bench_index(struct query_source *index, struct query_source *raw)
-{
-	static const struct {
-		const char *name, *query;
-	} queries[] = {
-		{"query_index_count_level", "level:=ERROR | count() n"},
-		{"query_index_word", "declined | count() n"},
-		{"query_index_range", "duration_ms:>1000 | count() n"},
-		{"query_index_stats_2", "* | stats by (service, level) count() n"},
-		{"query_index_p99", "* | stats by (service) quantile(0.99, duration_ms) q"},
-		{"query_index_top_trace", "* | top 5 by (trace_id)"},
-		{"query_index_last_100", "level:=ERROR | sort by (_time desc) limit 100"},
-	};
-
-	for (size_t i = 0; i < sizeof(queries) / sizeof(*queries); i++) {
-		uint64_t rows, raw_rows;
-		double ms = (double)time_query(index, queries[i].query, &rows) / NS_PER_MS;
-		double reference = (double)time_query(raw, queries[i].query, &raw_rows) / NS_PER_MS;
-
-		if (rows != raw_rows) {
-			fprintf(stderr, "bench_query: %s: index and file differ\n",
-				queries[i].query);
-			exit(1);
-		}
-		printf("bench: %s %.2f ms (raw-file %.2f ms, ratio %.3f)\n", queries[i].name, ms,
-		       reference, ms / reference);
-	}
-}
-
 static void bench_raw(struct query_source *raw, const char *path, uint64_t rows)
 {
 	int64_t floor_ns = time_floor(path), ns;
@@ -238,37 +185,16 @@ static void bench_raw(struct query_source *raw, const char *path, uint64_t rows)
 	bench_word(raw, path, floor_ns);
 }
 
-static struct store *build_index(const char *dir, struct span text)
-{
-	struct store *store;
-	struct span rest = text, line;
-	struct arena arena;
-	struct err err = {.text = ""};
-
-	if (store_open(dir, false, &(struct store_conf){.no_background = true}, &store, &err) < 0) {
-		fprintf(stderr, "bench_query: %s\n", err.text);
-		exit(1);
-	}
-	arena_init(&arena, 1 << 20);
-	while (span_cut(&rest, '\n', &line))
-		index_line(store, &arena, line);
-	arena_release(&arena);
-	if (store_commit(store, &(struct store_progress){0}, &err) < 0)
-		exit(1);
-	return store;
-}
-
 int main(int argc, char **argv)
 {
 	uint64_t rows = argc > 1 ? strtoull(argv[1], NULL, 10) : ROWS_DEFAULT, seed = 1;
-	char dir[SCRATCH_MAX], path[SCRATCH_MAX + 16], store_dir[SCRATCH_MAX + 16];
-	struct query_source *raw, *index;
+	char dir[SCRATCH_MAX], path[SCRATCH_MAX + 16];
+	struct query_source *raw;
 	struct buf text = BUF_INIT((size_t)4 << 30);
 	struct err err;
 
 	scratch_make(dir);
 	snprintf(path, sizeof(path), "%s/rows.log", dir);
-	snprintf(store_dir, sizeof(store_dir), "%s/store", dir);
 	for (uint64_t i = 0; i < rows; i++)
 		put_line(&text, &seed, i);
 	if (io_replace_file(path, buf_span(&text), 0600, &err) < 0 ||
@@ -276,14 +202,7 @@ int main(int argc, char **argv)
 			      &raw, &err) < 0)
 		return 1;
 	bench_raw(raw, path, rows);
-	struct store *store = build_index(store_dir, buf_span(&text));
-
-	if (source_store_open(store, &index) < 0)
-		return 1;
-	bench_index(index, raw);
-	source_close(index);
 	source_close(raw);
-	store_close(store);
 	buf_release(&text);
 	scratch_remove(dir);
 	return 0;
