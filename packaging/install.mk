@@ -6,6 +6,9 @@ sysusersdir ?= $(prefix)/lib/sysusers.d
 tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
 pkgconfigdir ?= $(libdir)/pkgconfig
 mandir ?= $(prefix)/share/man
+bashcompdir ?= $(prefix)/share/bash-completion/completions
+zshcompdir ?= $(prefix)/share/zsh/site-functions
+fishcompdir ?= $(prefix)/share/fish/vendor_completions.d
 D = $(DESTDIR)
 
 # The files name the default places.
@@ -43,6 +46,9 @@ install: all man
 	$(Q)[ -n "$(man_pages)" ] || echo "scdoc is not installed: no manual pages" >&2
 	$(Q)for m in $(man_pages); do \
 	  install -D -m 644 $$m $(D)$(mandir)/man$${m##*.}/$${m##*/}; done
+	$(Q)install -D -m 644 packaging/completion/logq.bash $(D)$(bashcompdir)/logq
+	$(Q)install -D -m 644 packaging/completion/logq.zsh $(D)$(zshcompdir)/_logq
+	$(Q)install -D -m 644 packaging/completion/logq.fish $(D)$(fishcompdir)/logq.fish
 	$(Q)install -m 644 LICENSE README.md $(D)$(docdir)/
 	$(Q)install -m 644 filters/README.md $(D)$(docdir)/filters.md
 .PHONY: install

@@ -15,6 +15,8 @@ for file in usr/sbin/shipper usr/sbin/aggregator usr/bin/logq usr/lib/sluice/fil
 	etc/sluice/aggregator.yaml usr/lib/systemd/system/shipper.service \
 	usr/lib/systemd/system/aggregator.service usr/lib/sysusers.d/sluice.conf \
 	usr/lib/tmpfiles.d/sluice.conf usr/share/doc/sluice/LICENSE \
+	usr/share/bash-completion/completions/logq usr/share/zsh/site-functions/_logq \
+	usr/share/fish/vendor_completions.d/logq.fish \
 	$(command -v scdoc >/dev/null && echo usr/share/man/man1/logq.1 usr/share/man/man7/logsql.7); do
 	[ -s "$root/$file" ] || echo "$file is missing"
 done | gate "make install puts everything in place"
