@@ -43,19 +43,12 @@ static int remember(struct journal *journal, const struct source_id *key, uint64
 	return 0;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool parse_key(struct span hex, struct source_id *ret)
 {
 	if (hex.len != 2 * KEY_LEN)
 		return false;
 	for (size_t i = 0; i < KEY_LEN; i++) {
-		int high = hex_digit(hex.ptr[2 * i]), low = hex_digit(hex.ptr[2 * i + 1]);
+		int high = num_hex_digit(hex.ptr[2 * i]), low = num_hex_digit(hex.ptr[2 * i + 1]);
 
 		if (high < 0 || low < 0)
 			return false;

@@ -31,6 +31,15 @@ size_t num_format_duration(char text[NUM_TEXT_MAX], int64_t ns);
 /* "1.4 MiB" for people. */
 size_t num_format_size(char text[NUM_TEXT_MAX], uint64_t bytes);
 
+/* What a hex digit of either case counts, or -1. */
+static inline int num_hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)(c | 0x20);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 /* LEB128.  put writes at most 10 bytes and returns the end. */
 unsigned char *varint_put(unsigned char *at, uint64_t n);
 /* Returns the byte after, or NULL when cut or longer than 10 bytes. */

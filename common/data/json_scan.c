@@ -1,4 +1,5 @@
 #include "common/data/json_scan.h"
+#include "common/base/num.h"
 #include "common/base/utf8.h"
 #include "common/data/json_text.h"
 #include <errno.h>
@@ -26,14 +27,6 @@ static const char *fail(struct scan *scan, const char *at)
 	return NULL;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* p is at a backslash; returns the byte behind the escape. */
 static const char *scan_escape(struct scan *scan, const char *p)
 {
@@ -51,7 +44,7 @@ static const char *scan_escape(struct scan *scan, const char *p)
 		return p + 2;
 	case 'u':
 		for (int i = 2; i < 6; i++)
-			if (p + i >= scan->end || hex_digit(p[i]) < 0)
+			if (p + i >= scan->end || num_hex_digit(p[i]) < 0)
 				return fail(scan, p + i);
 		return p + 6;
 	default:

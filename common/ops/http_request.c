@@ -1,5 +1,6 @@
 #include "common/base/check.h"
 #include "common/base/cleanup.h"
+#include "common/base/num.h"
 #include "common/data/json_write.h"
 #include "common/ops/http_internal.h"
 #include <errno.h>
@@ -27,14 +28,6 @@ struct span http_header(struct http_request *req, const char *name)
 	return span_cstr(MHD_lookup_connection_value(req->connection, MHD_HEADER_KIND, name));
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* + and %xx; a % that is not followed by two digits stays. */
 static struct span decode_form(struct http_request *req, struct span text)
 {
@@ -44,8 +37,8 @@ static struct span decode_form(struct http_request *req, struct span text)
 	if (!out)
 		return span_of(NULL, 0);
 	for (size_t i = 0; i < text.len; i++) {
-		int high = i + 2 < text.len ? hex_digit(text.ptr[i + 1]) : -1;
-		int low = high >= 0 ? hex_digit(text.ptr[i + 2]) : -1;
+		int high = i + 2 < text.len ? num_hex_digit(text.ptr[i + 1]) : -1;
+		int low = high >= 0 ? num_hex_digit(text.ptr[i + 2]) : -1;
 
 		if (text.ptr[i] == '%' && low >= 0) {
 			out[n++] = (char)(high * 16 + low);

@@ -1,3 +1,4 @@
+#include "common/base/num.h"
 #include "common/base/utf8.h"
 #include "common/data/json_scan.h"
 #include "common/parse/canon.h"
@@ -21,14 +22,6 @@ static const char *skip_key(const char *p, const char *end)
 	return p;
 }
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* n hex digits at p, or -1. */
 static int64_t read_hex(const char *p, const char *end, int n)
 {
@@ -37,9 +30,9 @@ static int64_t read_hex(const char *p, const char *end, int n)
 	if (end - p < n)
 		return -1;
 	for (int i = 0; i < n; i++) {
-		if (hex_value(p[i]) < 0)
+		if (num_hex_digit(p[i]) < 0)
 			return -1;
-		value = value << 4 | hex_value(p[i]);
+		value = value << 4 | num_hex_digit(p[i]);
 	}
 	return value;
 }

@@ -1,5 +1,6 @@
 /* transform.c - see transform.h. */
 #include "aggregator/query/text/transform.h"
+#include "common/base/num.h"
 #include "common/lang/token.h"
 
 bool transform_lower(struct span text, struct buf *out)
@@ -56,19 +57,11 @@ bool transform_base64_decode(struct span text, struct buf *out)
 	return true;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The byte that two digits at the front of `text` spell, or -1. */
 static int hex_byte(struct span text)
 {
-	int high = text.len >= 2 ? hex_digit(text.ptr[0]) : -1;
-	int low = text.len >= 2 ? hex_digit(text.ptr[1]) : -1;
+	int high = text.len >= 2 ? num_hex_digit(text.ptr[0]) : -1;
+	int low = text.len >= 2 ? num_hex_digit(text.ptr[1]) : -1;
 
 	return high < 0 || low < 0 ? -1 : high << 4 | low;
 }
@@ -110,7 +103,7 @@ bool transform_hex_number_decode(struct span text, struct buf *out)
 	if (text.len == 0 || text.len > 16)
 		return false;
 	for (size_t i = 0; i < text.len; i++) {
-		int digit = hex_digit(text.ptr[i]);
+		int digit = num_hex_digit(text.ptr[i]);
 
 		if (digit < 0)
 			return false;
