@@ -20,6 +20,7 @@
 #include "common/base/arena.h"
 #include "common/base/buf.h"
 #include "common/base/err.h"
+#include "common/base/nearest.h"
 #include "common/base/vec.h"
 #include "common/conf/regex.h"
 
@@ -60,16 +61,5 @@ bool option_default_next(const struct sl_option *row, struct span *rest, struct 
 void option_type_text(const struct sl_option *row, struct buf *out);
 /* Choice i of an ENUM row, or the empty span. */
 struct span option_choice(const struct sl_option *row, size_t i);
-
-/*
- * The nearest of `names` to `word`: it starts with it, or few letters differ.
- * Feed candidates one by one; `best` is the empty span while nothing is near.
- */
-struct nearest {
-	struct span word, best;
-	size_t distance;
-};
-void nearest_init(struct nearest *nearest, struct span word);
-void nearest_try(struct nearest *nearest, struct span name);
 
 #endif

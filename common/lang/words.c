@@ -2,6 +2,7 @@
  * words.c - keywords, suggestions and quoting; see words.h.
  */
 #include "common/lang/words.h"
+#include "common/base/nearest.h"
 #include "common/base/utf8.h"
 #include "common/lang/token.h"
 
@@ -45,60 +46,23 @@ bool words_have(const char *list, struct span word)
 	return false;
 }
 
-#define NEAREST_MAX 32
-
-/* Letters to insert, delete, replace or swap with a neighbor to get from a to b. */
-static unsigned edit_distance(struct span a, struct span b)
-{
-	unsigned rows[3][NEAREST_MAX + 1];
-	unsigned *before = rows[0], *above = rows[1], *row = rows[2];
-
-	for (size_t j = 0; j <= b.len; j++)
-		above[j] = (unsigned)j;
-	for (size_t i = 1; i <= a.len; i++) {
-		row[0] = (unsigned)i;
-		for (size_t j = 1; j <= b.len; j++) {
-			unsigned best = above[j - 1] + (a.ptr[i - 1] != b.ptr[j - 1]);
-
-			best = above[j] + 1 < best ? above[j] + 1 : best;
-			best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
-			if (i > 1 && j > 1 && a.ptr[i - 1] == b.ptr[j - 2] &&
-			    a.ptr[i - 2] == b.ptr[j - 1] && before[j - 2] + 1 < best)
-				best = before[j - 2] + 1;
-			row[j] = best;
-		}
-		unsigned *oldest = before;
-
-		before = above;
-		above = row;
-		row = oldest;
-	}
-	return above[b.len];
-}
+#define NEAREST_MAX 64
 
 struct span words_nearest(const char *list, struct span given)
 {
-	struct span rest = span_cstr(list), word, best = {0};
+	struct span rest = span_cstr(list), word;
 	char lower[NEAREST_MAX];
-	unsigned least = 3;
+	struct nearest near;
 
 	if (given.len < 2 || given.len > NEAREST_MAX)
-		return best;
+		return span_of(NULL, 0);
 	for (size_t i = 0; i < given.len; i++)
 		lower[i] = (char)((uint8_t)given.ptr[i] < 0x80 ? rune_lower((uint8_t)given.ptr[i])
 							       : (uint8_t)given.ptr[i]);
-	given.ptr = lower;
-	while (next_word(&rest, &word)) {
-		if (word.len > NEAREST_MAX)
-			continue;
-		unsigned distance = edit_distance(given, word);
-
-		if (distance < least && distance * 3 <= word.len) {
-			least = distance;
-			best = word;
-		}
-	}
-	return best;
+	nearest_init(&near, span_of(lower, given.len));
+	while (next_word(&rest, &word))
+		nearest_try(&near, word);
+	return near.best;
 }
 
 static bool needs_quotes(struct span text)

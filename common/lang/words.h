@@ -17,10 +17,7 @@ extern const char words_stats[];   /* count sum quantile … */
 
 /* Whether `word` is in the list; case is ignored. */
 bool words_have(const char *list, struct span word);
-/*
- * The word of the list with the fewest changed letters: at most 2, and fewer
- * than a third of it.  Empty if none is near.
- */
+/* The word of the list that is nearest by nearest.h, case ignored.  Empty if none is near. */
 struct span words_nearest(const char *list, struct span given);
 
 /* As one text of the language, quoted if needed. */

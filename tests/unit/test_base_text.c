@@ -9,6 +9,7 @@
 #include "common/base/clock.h"
 #include "common/base/err.h"
 #include "common/base/hash.h"
+#include "common/base/nearest.h"
 #include "common/base/utf8.h"
 #include <errno.h>
 
@@ -206,6 +207,34 @@ static void clock_can_be_faked(void **state)
 	assert_true(clock_cpu_ns() >= 0);
 }
 
+static void nearest_is_a_start_or_few_letters_off(void **state)
+{
+	static const struct {
+		const char *word, *best;
+	} cases[] = {
+		{"max_lin", "max_line_bytes"},
+		{"path", "paths"},
+		{"pahts", "paths"},
+		{"exlcude", "exclude"},
+		{"x", ""},
+		{"", ""},
+		{"completely", ""},
+		{"pq", ""},
+	};
+	static const char *const names[] = {"max_line_bytes", "paths", "exclude", "parse"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct nearest near;
+
+		nearest_init(&near, span_cstr(cases[i].word));
+		for (size_t j = 0; j < 4; j++)
+			nearest_try(&near, span_cstr(names[j]));
+		if (!span_eq(near.best, span_cstr(cases[i].best)))
+			fail_msg("%s: %.*s", cases[i].word, SPAN_FMT(near.best));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -218,6 +247,7 @@ int main(void)
 		cmocka_unit_test(hash64_is_xxh3),
 		cmocka_unit_test(errors_carry_text_and_position),
 		cmocka_unit_test(clock_can_be_faked),
+		cmocka_unit_test(nearest_is_a_start_or_few_letters_off),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -135,40 +135,12 @@ static void test_threads(void **state)
 	regex_free(re);
 }
 
-static void test_nearest(void **state)
-{
-	static const struct {
-		const char *word, *best;
-	} cases[] = {
-		{"max_lin", "max_line_bytes"},
-		{"path", "paths"},
-		{"pahts", "paths"},
-		{"exlcude", "exclude"},
-		{"x", ""},
-		{"", ""},
-		{"completely", ""},
-		{"pq", ""},
-	};
-	static const char *const names[] = {"max_line_bytes", "paths", "exclude", "parse"};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct nearest near;
-
-		nearest_init(&near, span_cstr(cases[i].word));
-		for (size_t j = 0; j < 4; j++)
-			nearest_try(&near, span_cstr(names[j]));
-		if (!span_eq(near.best, span_cstr(cases[i].best)))
-			fail_msg("%s: %.*s", cases[i].word, SPAN_FMT(near.best));
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_match),   cmocka_unit_test(test_groups),
 		cmocka_unit_test(test_errors),  cmocka_unit_test(test_match_limit),
-		cmocka_unit_test(test_threads), cmocka_unit_test(test_nearest),
+		cmocka_unit_test(test_threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,4 @@
-/* The nearest of some names, for "did you mean". */
-#include "common/conf/option.h"
+#include "common/base/nearest.h"
 
 #define WORD_MAX 64
 
