@@ -39,13 +39,15 @@ static int run(const struct flags *flags)
 			  SPAN_FMT(setup_text(flags->command.items[0])));
 		return EXIT_USAGE;
 	}
+	if (flags->conf.json_schema)
+		return conf_show_schema(&settings_schema, "aggregator");
 	if (setup_new(flags, &setup) < 0)
 		return EXIT_CONFIG;
-	if (!flags->check_config && !flags->print_config && !fsck)
+	if (!flags->conf.check && !flags->conf.print && !fsck)
 		return daemon_run(flags, setup);
 	code = fsck ? run_fsck(setup) : 0;
-	if (flags->print_config && setup_print(setup) < 0)
-		code = EXIT_FAILURE;
+	if (flags->conf.print)
+		code = conf_show(setup->conf);
 	setup_free(setup);
 	return code;
 }

@@ -3,14 +3,7 @@
 #include <stddef.h>
 
 static const struct arg flag_table[] = {
-	{
-		.opt = {.name = "config",
-			.type = SL_OPT_STR,
-			.offset = offsetof(struct flags, config),
-			.help = "read this configuration; flags are laid over it"},
-		.letter = 'c',
-		.value = "FILE",
-	},
+	CONF_ARG_FILE(struct flags, conf),
 	{
 		.opt = {.name = "from",
 			.type = SL_OPT_STR,
@@ -57,18 +50,7 @@ static const struct arg flag_table[] = {
 			.help = "… and on this unix socket (default STORE/aggregator.sock; none)"},
 		.value = "PATH",
 	},
-	{
-		.opt = {.name = "check-config",
-			.type = SL_OPT_BOOL,
-			.offset = offsetof(struct flags, check_config),
-			.help = "say what is wrong with the configuration and exit (0 or 78)"},
-	},
-	{
-		.opt = {.name = "print-config",
-			.type = SL_OPT_BOOL,
-			.offset = offsetof(struct flags, print_config),
-			.help = "print the configuration as it is in effect and exit"},
-	},
+	CONF_ARGS_ASK(struct flags, conf),
 	{.opt = {0}},
 };
 
@@ -91,8 +73,9 @@ int options_parse(int argc, char *const argv[], struct option_mem *mem, struct f
 	return args_run(&arg_spec, argc, argv, mem, ret);
 }
 
-int options_lay(struct conf *conf, const struct flags *flags)
+int options_lay(struct conf *conf, const void *ctx)
 {
+	const struct flags *flags = ctx;
 	const struct {
 		const char *path, *origin;
 		struct sl_str value;

@@ -3,6 +3,7 @@
 #include "common/base/cleanup.h"
 #include "common/base/log.h"
 #include "common/base/num.h"
+#include "common/bus/uri.h"
 #include "filters/builtin.h"
 #include <errno.h>
 #include <stdarg.h>
@@ -60,6 +61,17 @@ static void log_filter(int priority, const char *fmt, ...)
 		 "filter: %s", text);
 }
 
+static void check_source(struct setup *setup)
+{
+	struct conf_node *from = conf_get(conf_get(conf_root(setup->conf), "source"), "from");
+	struct bus_uri uri;
+	struct err err;
+
+	if (from && setup->settings.source.from.len &&
+	    bus_uri_parse(setup_text(setup->settings.source.from), &uri, &err) < 0)
+		conf_error_in(setup->conf, from, err.offset, "%s", err.text);
+}
+
 static int build(struct setup *setup)
 {
 	static const struct chain_env env = {
@@ -71,37 +83,10 @@ static int build(struct setup *setup)
 	if (!conf_nerrors(setup->conf) && !setup->settings.store.path.len)
 		conf_error(setup->conf, node_at(setup->conf, "store", "path"),
 			   "store.path is missing");
+	check_source(setup);
 	/* From the tree, not from the settings: those may be wrong, and all errors are told. */
 	return chain_new(&env, setup->conf, conf_get(conf_root(setup->conf), "filters"),
 			 &setup->chain);
-}
-
-static void report_errors(struct conf *conf)
-{
-	_cleanup_(buf_release) struct buf text = BUF_INIT(1 << 20);
-
-	conf_report(conf, &text);
-	fwrite(text.ptr, 1, text.len, stderr);
-}
-
-/* Each step collects errors in the conf; only no memory stops it. */
-static int load(struct setup *setup, const struct flags *flags)
-{
-	_cleanup_free_ char *path = NULL;
-	int r = 0;
-
-	if (flags->config.len) {
-		path = strndup(flags->config.ptr, flags->config.len);
-		if (!path)
-			return -ENOMEM;
-		r = conf_load_file(setup->conf, path);
-	}
-	if (r != -ENOMEM)
-		r = options_lay(setup->conf, flags);
-	if (r != -ENOMEM)
-		r = conf_apply(setup->conf, conf_root(setup->conf), &settings_schema,
-			       &setup->settings);
-	return r;
 }
 
 int setup_new(const struct flags *flags, struct setup **ret)
@@ -110,13 +95,12 @@ int setup_new(const struct flags *flags, struct setup **ret)
 	int r = setup ? conf_new(&setup->conf) : -ENOMEM;
 
 	if (r == 0)
-		r = load(setup, flags);
+		r = conf_read(setup->conf, &flags->conf, options_lay, flags, &settings_schema,
+			      &setup->settings);
 	if (r == 0 || r == -EINVAL)
 		r = build(setup);
-	if (setup && setup->conf && conf_nerrors(setup->conf)) {
-		report_errors(setup->conf);
+	if (setup && setup->conf && conf_complain(setup->conf) < 0)
 		r = -EINVAL;
-	}
 	if (r < 0) {
 		setup_free(setup);
 		return r;
@@ -133,13 +117,4 @@ void setup_free(struct setup *setup)
 	conf_free(setup->conf);
 	free(setup->partitions);
 	free(setup);
-}
-
-int setup_print(struct setup *setup)
-{
-	_cleanup_(buf_release) struct buf text = BUF_INIT(4 << 20);
-
-	conf_print(setup->conf, &text);
-	fwrite(text.ptr, 1, text.len, stdout);
-	return text.failed;
 }

@@ -8,6 +8,7 @@
 #include "shipper/run.h"
 #include <malloc.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 /*
@@ -26,13 +27,19 @@ static int start(const struct flags *flags)
 {
 	struct setup *setup = NULL;
 
+	if (flags->conf.json_schema)
+		return conf_show_schema(&settings_schema, "shipper");
+	if (flags->files.len == 0 && flags->conf.file.len == 0) {
+		fputs("shipper: nothing to read: give files or --config (see --help)\n", stderr);
+		return EXIT_USAGE;
+	}
 	if (setup_new(flags, &setup) < 0)
 		return EXIT_CONFIG;
-	if (flags->check_config || flags->print_config) {
-		int r = flags->print_config ? setup_print(setup) : 0;
+	if (flags->conf.check || flags->conf.print) {
+		int code = flags->conf.print ? conf_show(setup->conf) : EXIT_SUCCESS;
 
 		setup_free(setup);
-		return r < 0;
+		return code;
 	}
 	return run(flags, setup);
 }
@@ -48,10 +55,6 @@ int main(int argc, char **argv)
 	option_mem_init(&mem, 1 << 20);
 	int code = options_parse(argc, argv, &mem, &flags);
 
-	if (code < 0 && flags.files.len == 0 && flags.config.len == 0) {
-		fputs("shipper: nothing to read: give files or --config (see --help)\n", stderr);
-		code = EXIT_USAGE;
-	}
 	if (code < 0)
 		code = start(&flags);
 	option_mem_release(&mem);

@@ -3,14 +3,7 @@
 #include <stdio.h>
 
 static const struct arg flag_table[] = {
-	{
-		.opt = {.name = "config",
-			.type = SL_OPT_STR,
-			.offset = offsetof(struct flags, config),
-			.help = "read this configuration; flags are laid over it"},
-		.letter = 'c',
-		.value = "FILE",
-	},
+	CONF_ARG_FILE(struct flags, conf),
 	{
 		.opt = {.name = "state",
 			.type = SL_OPT_STR,
@@ -88,18 +81,7 @@ static const struct arg flag_table[] = {
 			.help = "serve /livez, /readyz and /metrics here, e.g. 127.0.0.1:9598"},
 		.value = "HOST:PORT",
 	},
-	{
-		.opt = {.name = "check-config",
-			.type = SL_OPT_BOOL,
-			.offset = offsetof(struct flags, check_config),
-			.help = "say what is wrong with the configuration and exit (0 or 78)"},
-	},
-	{
-		.opt = {.name = "print-config",
-			.type = SL_OPT_BOOL,
-			.offset = offsetof(struct flags, print_config),
-			.help = "print the configuration as it is in effect and exit"},
-	},
+	CONF_ARGS_ASK(struct flags, conf),
 	{.opt = {0}},
 };
 
@@ -199,8 +181,9 @@ static int set_input(struct conf *conf, const struct flags *flags)
 	return r;
 }
 
-int options_lay(struct conf *conf, const struct flags *flags)
+int options_lay(struct conf *conf, const void *ctx)
 {
+	const struct flags *flags = ctx;
 	char path[280];
 	int r = set(conf, "data_dir", flags->state, "--state");
 

@@ -12,8 +12,7 @@
 #ifndef SLUICE_SHIPPER_OPTIONS_H
 #define SLUICE_SHIPPER_OPTIONS_H
 
-#include "common/conf/args.h"
-#include "common/conf/conf.h"
+#include "common/conf/program.h"
 #include "common/flow/chain.h"
 #include "common/parse/parse.h"
 #include <stdbool.h>
@@ -22,9 +21,10 @@ enum start_at { START_BEGINNING, START_END };
 
 /* The command line. */
 struct flags {
-	struct sl_str config, state, to, service, host, start_at, listen, parse;
+	struct conf_flags conf;
+	struct sl_str state, to, service, host, start_at, listen, parse;
 	struct sl_list labels, filters, files;
-	int once, check_config, print_config;
+	int once;
 };
 
 /* One of `inputs`. */
@@ -76,16 +76,14 @@ struct setup {
 
 /* -1: go on; else the exit status (help, version, wrong usage). */
 int options_parse(int argc, char *const argv[], struct option_mem *mem, struct flags *ret);
-/* Lay the flags over a configuration.  0 or a negative errno. */
-int options_lay(struct conf *conf, const struct flags *flags);
+/* Lay the flags over a configuration: a conf_lay_fn. */
+int options_lay(struct conf *conf, const void *flags);
 
 extern const struct conf_schema settings_schema;
 
 /* 0, or -EINVAL after every error was printed to stderr. */
 int setup_new(const struct flags *flags, struct setup **ret);
 void setup_free(struct setup *setup);
-/* The merged configuration on stdout. */
-int setup_print(struct setup *setup);
 
 static inline struct span setup_text(struct sl_str text)
 {

@@ -1,3 +1,4 @@
+#include "common/bus/uri.h"
 #include "filters/builtin.h"
 #include "shipper/labels.h"
 #include "shipper/options.h"
@@ -21,6 +22,22 @@ static void build_input(struct setup *setup, struct conf_node *node, struct inpu
 		conf_error(setup->conf, node, "too many labels");
 }
 
+static void check_output(struct setup *setup)
+{
+	struct conf_node *output = conf_get(conf_root(setup->conf), "output");
+	struct conf_node *to = conf_get(output, "to");
+	struct bus_uri uri;
+	struct err err;
+
+	if (to && setup->settings.output.to.len) {
+		if (bus_uri_parse(setup_text(setup->settings.output.to), &uri, &err) < 0)
+			conf_error_in(setup->conf, to, err.offset, "%s", err.text);
+	} else if (!to && setup->settings.inputs.len) {
+		conf_error(setup->conf, output,
+			   "output.to is missing: dir:///PATH or kafka://HOST:PORT/TOPIC");
+	}
+}
+
 static int build(struct setup *setup)
 {
 	static const struct chain_env env = {
@@ -37,10 +54,9 @@ static int build(struct setup *setup)
 		build_input(setup, node, setup_input(setup, i));
 		node = node ? node->next : NULL;
 	}
-	if (settings->output.to.len == 0 && settings->inputs.len)
-		conf_error(conf, conf_get(conf_root(conf), "output"),
-			   "output.to is missing: dir:///PATH or kafka://HOST:PORT/TOPIC");
-	int r = chain_new(&env, conf, settings->filters, &setup->chain);
+	check_output(setup);
+	/* From the tree, not from the settings: those may be wrong. */
+	int r = chain_new(&env, conf, conf_get(conf_root(conf), "filters"), &setup->chain);
 
 	if (settings->host.len) {
 		setup->host = setup_text(settings->host);
@@ -51,46 +67,19 @@ static int build(struct setup *setup)
 	return r;
 }
 
-static void report_errors(struct conf *conf)
-{
-	struct buf text = BUF_INIT(1 << 20);
-
-	conf_report(conf, &text);
-	fwrite(text.ptr, 1, text.len, stderr);
-	buf_release(&text);
-}
-
-/* Each step collects errors in the conf; only no memory stops it. */
-static int load(struct setup *setup, const struct flags *flags)
-{
-	struct conf *conf = setup->conf;
-	char path[4096];
-	int r = 0;
-
-	if (flags->config.len) {
-		snprintf(path, sizeof(path), "%.*s", SPAN_FMT(setup_text(flags->config)));
-		r = conf_load_file(conf, path);
-	}
-	if (r != -ENOMEM)
-		r = options_lay(conf, flags);
-	if (r != -ENOMEM)
-		r = conf_apply(conf, conf_root(conf), &settings_schema, &setup->settings);
-	return r;
-}
-
 int setup_new(const struct flags *flags, struct setup **ret)
 {
 	struct setup *setup = calloc(1, sizeof(*setup));
 	int r = setup ? conf_new(&setup->conf) : -ENOMEM;
 
 	if (r == 0)
-		r = load(setup, flags);
-	if (r == 0)
+		r = conf_read(setup->conf, &flags->conf, options_lay, flags, &settings_schema,
+			      &setup->settings);
+	/* Also of a configuration that is wrong already: all errors are told at once. */
+	if (r == 0 || r == -EINVAL)
 		r = build(setup);
-	if (setup && setup->conf && conf_nerrors(setup->conf)) {
-		report_errors(setup->conf);
+	if (setup && setup->conf && conf_complain(setup->conf) < 0)
 		r = -EINVAL;
-	}
 	if (r < 0) {
 		setup_free(setup);
 		return r;
@@ -110,16 +99,4 @@ void setup_free(struct setup *setup)
 	chain_free(setup->chain);
 	conf_free(setup->conf);
 	free(setup);
-}
-
-int setup_print(struct setup *setup)
-{
-	struct buf text = BUF_INIT(4 << 20);
-
-	conf_print(setup->conf, &text);
-	fwrite(text.ptr, 1, text.len, stdout);
-	int r = text.failed;
-
-	buf_release(&text);
-	return r;
 }

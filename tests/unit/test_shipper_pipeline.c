@@ -213,7 +213,7 @@ static void ship_start(struct ship *ship)
 	struct sl_str files[] = {sl_cstr(ship->pattern)};
 	struct flags flags = {
 		.state = sl_cstr(ship->state),
-		.to = sl_cstr("fake://"),
+		.to = sl_cstr("dir:///fake"),
 		.files = {files, 1},
 	};
 	struct err err;
