@@ -15,9 +15,8 @@
 #include <stdlib.h>
 #include <sys/inotify.h>
 
-#define DAMAGE_MAX    (1u << 20) /* bytes of damage handed on */
-#define WAIT_MS       500        /* between looks when inotify speaks … */
-#define WAIT_BLIND_MS 20         /* … and when it can't */
+#define WAIT_MS       500 /* between looks when inotify speaks … */
+#define WAIT_BLIND_MS 20  /* … and when it can't */
 
 struct dir_consumer {
 	struct consumer base;

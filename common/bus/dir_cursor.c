@@ -95,8 +95,8 @@ static int read_head(const struct cursor *cur, struct dir_entry *ret)
 
 	if (n < 0)
 		return (int)n;
-	if (n < (ssize_t)sizeof(head) || dir_entry_get(head, ret) < 0 ||
-	    ret->length > limit - cur->at - DIR_ENTRY_HEAD)
+	if (n < (ssize_t)sizeof(head) || limit - cur->at < sizeof(head) ||
+	    dir_entry_get(head, ret) < 0 || ret->length > limit - cur->at - sizeof(head))
 		return -EBADMSG;
 	return 0;
 }
