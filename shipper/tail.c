@@ -46,6 +46,17 @@ static int reader_reserve(struct reader *reader, size_t n)
 	return 0;
 }
 
+/*
+ * -ESTALE means "truncated" here.  A network filesystem says it of a file that
+ * was removed on the server, whose bytes can't be read any more: an I/O error.
+ */
+static ssize_t read_at(int fd, void *bytes, size_t n, uint64_t offset)
+{
+	ssize_t got = io_pread_full(fd, bytes, n, (off_t)offset);
+
+	return got == -ESTALE ? -EIO : got;
+}
+
 static size_t tail_length(uint64_t offset)
 {
 	return offset < MARK_TAIL ? (size_t)offset : MARK_TAIL;
@@ -60,8 +71,7 @@ ssize_t tail_read(struct tail *tail, struct reader *reader, size_t want)
 	reader->at_end = true;
 	if (r < 0)
 		return r;
-	ssize_t n = io_pread_full(tail->fd, reader->mem, before + want,
-				  (off_t)(tail->mark.offset - before));
+	ssize_t n = read_at(tail->fd, reader->mem, before + want, tail->mark.offset - before);
 
 	if (n < 0)
 		return n;
@@ -93,7 +103,7 @@ static int read_tail_hash(int fd, uint64_t offset, uint64_t *ret)
 {
 	char bytes[MARK_TAIL];
 	size_t before = tail_length(offset);
-	ssize_t n = io_pread_full(fd, bytes, before, (off_t)(offset - before));
+	ssize_t n = read_at(fd, bytes, before, offset - before);
 
 	if (n < 0)
 		return (int)n;
@@ -136,7 +146,7 @@ int tail_rehash(int fd, uint64_t offset, struct mark *ret)
 
 	for (uint64_t at = 0; r == 0 && at < offset;) {
 		uint64_t left = offset - at;
-		ssize_t n = io_pread_full(fd, bytes, left < 64 << 10 ? left : 64 << 10, (off_t)at);
+		ssize_t n = read_at(fd, bytes, left < 64 << 10 ? left : 64 << 10, at);
 
 		if (n <= 0) {
 			r = n < 0 ? (int)n : -ESTALE;
