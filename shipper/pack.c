@@ -52,7 +52,7 @@ static int parse(struct pack *pack, const struct source *source, const struct li
 	return r;
 }
 
-/* 0: it is in the block or was filtered; -ENOBUFS: the block is full; else abandoned. */
+/* 0: it is in the block or was filtered; else the block, or a memory, has no room for it. */
 static int add_record(struct pack *pack, const struct source *source, const struct line *line,
 		      int64_t now, struct packed *packed)
 {
@@ -103,12 +103,11 @@ static struct lines fill(struct pack *pack, const struct source *source, bool fl
 		}
 		int r = add_record(pack, source, &line, now, packed);
 
-		if (r < 0 && block_writer_records(pack->writer) > 0) {
+		if (r < 0) {
 			lines = undo; /* first of the next block */
+			packed->too_large = block_writer_records(pack->writer) == 0;
 			break;
 		}
-		if (r < 0)
-			packed->abandoned += line.end - line.start;
 	}
 	return lines;
 }
@@ -161,6 +160,8 @@ ssize_t pack_block(struct pack *pack, struct source *source, bool flush, struct 
 		if (n < 0)
 			return n;
 		lines = fill(pack, source, flush, line_max, &packed);
+		if (packed.too_large)
+			return -EMSGSIZE;
 		if (lines.at > 0 || pack->reader.at_end || want >= line_max + LINE_MARGIN)
 			break;
 		want = want * 4 < line_max + LINE_MARGIN ? want * 4 : line_max + LINE_MARGIN;

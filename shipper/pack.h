@@ -12,6 +12,7 @@
  *	r = pack_block(&pack, source, flush, &packed);
  *	> 0: bytes consumed;  packed.records ? packed.message is to be sent
  *	0: nothing new, or half a line;  -ESTALE: truncated;  errno of the read
+ *	-EMSGSIZE: one line makes more than a block holds: set source->line_max, try again
  */
 #ifndef SLUICE_SHIPPER_PACK_H
 #define SLUICE_SHIPPER_PACK_H
@@ -31,11 +32,11 @@ struct packed {
 	struct mark before;
 	struct span message; /* in pack->message until the next pack_block() */
 	uint32_t records, filtered, errors;
-	uint64_t abandoned; /* bytes of records that fit nowhere */
-	uint64_t skipped;   /* bytes behind the cut of too long lines */
-	uint64_t raw;       /* NDJSON bytes of the block */
-	bool at_end;        /* the source has no more now */
-	bool partial;       /* but for half a line */
+	uint64_t skipped; /* bytes behind the cut of too long lines */
+	uint64_t raw;     /* NDJSON bytes of the block */
+	bool at_end;      /* the source has no more now */
+	bool partial;     /* but for half a line */
+	bool too_large;   /* a line that fits into no block as a record */
 };
 
 int pack_init(struct pack *pack, int level, uint64_t max_line_bytes);

@@ -23,8 +23,9 @@ static int64_t earlier(int64_t a, int64_t b)
 }
 
 /*
- * The message was too large for the bus: send fewer records in one, and when
- * it is one, less of it.  Any good report ends this.
+ * The message was too large for the bus, or one line for a block (escapes make
+ * it up to six times as long): send fewer records in one, and when it is one,
+ * less of it.  Any good report ends this.
  */
 static void squeeze(struct source *source, uint32_t records)
 {
@@ -404,6 +405,11 @@ static void step(struct pipeline *p, struct source *source, int64_t now)
 
 	if (n == -ESTALE) {
 		truncated(p, source, now);
+		return;
+	}
+	if (n == -EMSGSIZE && source->line_max != LINE_MIN) {
+		squeeze(source, 1);
+		source->due_ns = now;
 		return;
 	}
 	if (n < 0) {

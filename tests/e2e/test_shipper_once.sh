@@ -67,4 +67,12 @@ rm -rf "$scratch/bus"
 once "$scratch/long.log" >/dev/null
 is "a line of 64 MiB is cut and flagged" "$(records | jq -c '[(.message|length), .log.truncated]' | head -1)" "[1048576,true]"
 is "its neighbor is whole" "$(records | jq -r .message | tail -1)" "after it"
+
+# Each of its bytes is six in JSON: more than a block holds.
+{ head -c 12000000 /dev/zero | tr '\0' '\1'; printf '\nafter it\n'; } >"$scratch/escapes.log"
+printf 'inputs:\n  - paths: [%s]\n    max_line_bytes: 16MiB\n' "$scratch/escapes.log" >"$scratch/wide.yaml"
+rm -rf "$scratch/bus"
+once --config "$scratch/wide.yaml" >/dev/null
+is "a line that makes no block is cut shorter and flagged" "$(records | head -1 | jq -c '[(.message|length) > 1000000, .log.truncated]')" "[true,true]"
+is "… and nothing is lost behind it" "$(records | jq -r .message | tail -1)" "after it"
 done_testing
