@@ -1,6 +1,7 @@
 #include "shipper/report.h"
 #include "common/base/clock.h"
 #include "common/base/num.h"
+#include "common/ops/status.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -8,39 +9,20 @@
 
 #define LOOP_EXPIRES_NS    (30 * NS_PER_SEC)
 #define OUTPUT_PATIENCE_NS (10 * NS_PER_SEC)
-#define METRICS_TEXT_MAX   (8u << 20)
-
-static int serve_metrics(void *ctx, struct http_request *req)
-{
-	struct report *report = ctx;
-	struct buf text = BUF_INIT(METRICS_TEXT_MAX);
-
-	metrics_write(report->metrics, &text);
-	int r = text.failed ? text.failed
-			    : http_reply(req, 200, METRICS_CONTENT_TYPE, buf_span(&text));
-
-	buf_release(&text);
-	return r;
-}
-
-static int serve_health(struct report *report, struct http_request *req, enum health_kind kind)
-{
-	struct buf text = BUF_INIT(64 << 10);
-	bool good = health_write(report->health, kind, &text);
-	int r = http_reply(req, good ? 200 : 503, "text/plain; charset=utf-8", buf_span(&text));
-
-	buf_release(&text);
-	return r;
-}
 
 static int serve_livez(void *ctx, struct http_request *req)
 {
-	return serve_health(ctx, req, HEALTH_LIVE);
+	return status_health(req, ((struct report *)ctx)->health, HEALTH_LIVE);
 }
 
 static int serve_readyz(void *ctx, struct http_request *req)
 {
-	return serve_health(ctx, req, HEALTH_READY);
+	return status_health(req, ((struct report *)ctx)->health, HEALTH_READY);
+}
+
+static int serve_metrics(void *ctx, struct http_request *req)
+{
+	return status_metrics(req, ((struct report *)ctx)->metrics);
 }
 
 static const struct http_route routes[] = {

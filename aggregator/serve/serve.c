@@ -7,6 +7,7 @@
 #include "common/data/json_write.h"
 #include "common/lang/time_arg.h"
 #include "common/lang/words.h"
+#include "common/ops/status.h"
 #include <errno.h>
 
 #define QUERY_BODY_MAX (2u << 20)
@@ -29,29 +30,17 @@ static int reply_buf(struct http_request *req, unsigned status, const char *type
 
 static int livez(void *ctx, struct http_request *req)
 {
-	struct serve *serve = ctx;
-	_cleanup_(buf_release) struct buf body = BUF_INIT(64 << 10);
-	bool good = health_write(serve->health, HEALTH_LIVE, &body);
-
-	return reply_buf(req, good ? 200 : 503, "text/plain", &body);
+	return status_health(req, ((struct serve *)ctx)->health, HEALTH_LIVE);
 }
 
 static int readyz(void *ctx, struct http_request *req)
 {
-	struct serve *serve = ctx;
-	_cleanup_(buf_release) struct buf body = BUF_INIT(64 << 10);
-	bool good = health_write(serve->health, HEALTH_READY, &body);
-
-	return reply_buf(req, good ? 200 : 503, "text/plain", &body);
+	return status_health(req, ((struct serve *)ctx)->health, HEALTH_READY);
 }
 
 static int metrics(void *ctx, struct http_request *req)
 {
-	struct serve *serve = ctx;
-	_cleanup_(buf_release) struct buf body = BUF_INIT(16 << 20);
-
-	metrics_write(serve->metrics, &body);
-	return reply_buf(req, 200, METRICS_CONTENT_TYPE, &body);
+	return status_metrics(req, ((struct serve *)ctx)->metrics);
 }
 
 static int status(void *ctx, struct http_request *req)
