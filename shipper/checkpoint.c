@@ -268,11 +268,13 @@ static int set_aside(struct checkpoint *cp, struct err *reterr)
 		buf_release(&from);
 		buf_release(&to);
 	}
+	if (r < 0)
+		return r;
 	log_error("%s is damaged and was set aside as %s.bad-%lld: files are read from the start, "
 		  "the index drops what it has",
 		  cp->db_path, cp->db_path, now);
 	cp->lost = true;
-	return r;
+	return 0;
 }
 
 static int open_or_replace(struct checkpoint *cp, bool used_before, struct err *reterr)
