@@ -71,7 +71,10 @@ static int start(struct runner *r, struct err *err)
 
 	if (code < 0)
 		return code;
-	checkpoint_expire(r->checkpoint, clock_real_ns() - settings->limits.forget_after);
+	code = checkpoint_expire(r->checkpoint, clock_real_ns() - settings->limits.forget_after);
+	if (code < 0)
+		log_warn("checkpoint: files that are long gone were not forgotten: %s",
+			 strerror(-code));
 	sources_init(&r->sources, r->checkpoint, r->setup, &r->totals);
 	discover_init(&r->discover, r->setup, &r->sources);
 	code = pipeline_init(&r->pipeline, r->setup, &r->sources, r->checkpoint, &r->totals, err);
@@ -111,6 +114,23 @@ static void move_sources(struct runner *r, struct setup *setup)
 	}
 }
 
+/* What a reload can't change, by name. */
+static void tell_unchanged(const struct settings *old, const struct settings *new)
+{
+	const struct {
+		const char *name;
+		struct sl_str old, new;
+	} rows[] = {
+		{"data_dir", old->data_dir, new->data_dir},
+		{"listen", old->listen, new->listen},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (!span_eq(setup_text(rows[i].old), setup_text(rows[i].new)))
+			log_warn("%s changed: that takes effect with the next restart",
+				 rows[i].name);
+}
+
 static void reload(struct runner *r)
 {
 	struct setup *setup = NULL;
@@ -134,6 +154,7 @@ static void reload(struct runner *r)
 		notify_ready("reload refused: the output can't be used");
 		return;
 	}
+	tell_unchanged(&old->settings, &setup->settings);
 	move_sources(r, setup);
 	r->setup = setup;
 	r->sources.setup = setup;
@@ -245,7 +266,9 @@ static void drain(struct runner *r)
 static int summary(struct runner *r, int64_t began)
 {
 	report_summary(&r->totals, r->sources.list.len, clock_mono_ns() - began);
-	return total_get(&r->totals, TOTAL_READ_ERRORS) || total_get(&r->totals, TOTAL_OPEN_ERRORS);
+	return total_get(&r->totals, TOTAL_READ_ERRORS) ||
+	       total_get(&r->totals, TOTAL_OPEN_ERRORS) ||
+	       total_get(&r->totals, TOTAL_ABANDONED_RECORDS);
 }
 
 int run(const struct flags *flags, struct setup *setup)
