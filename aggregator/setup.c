@@ -6,7 +6,6 @@
 #include "common/bus/uri.h"
 #include "filters/builtin.h"
 #include <errno.h>
-#include <stdarg.h>
 
 #define PARTITIONS_MAX 100000
 
@@ -44,23 +43,6 @@ static int parse_partitions(struct setup *setup)
 	return 0;
 }
 
-static void log_filter(int priority, const char *fmt, ...)
-	__attribute__((__format__(__printf__, 2, 3)));
-static void log_filter(int priority, const char *fmt, ...)
-{
-	char text[512];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
-	log_line(priority <= LOG_LEVEL_ERROR  ? LOG_LEVEL_ERROR
-		 : priority == LOG_LEVEL_WARN ? LOG_LEVEL_WARN
-		 : priority <= LOG_LEVEL_INFO ? LOG_LEVEL_INFO
-					      : LOG_LEVEL_DEBUG,
-		 "filter: %s", text);
-}
-
 static void check_source(struct setup *setup)
 {
 	struct conf_node *from = conf_get(conf_get(conf_root(setup->conf), "source"), "from");
@@ -75,7 +57,7 @@ static void check_source(struct setup *setup)
 static int build(struct setup *setup)
 {
 	static const struct chain_env env = {
-		.builtins = filters_builtin, .plugin_dir = SLUICE_PLUGINDIR, .log = log_filter};
+		.builtins = filters_builtin, .plugin_dir = SLUICE_PLUGINDIR, .log = log_priority};
 	int r = conf_nerrors(setup->conf) ? 0 : parse_partitions(setup);
 
 	if (r == -ENOMEM)

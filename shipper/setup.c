@@ -1,3 +1,4 @@
+#include "common/base/log.h"
 #include "common/bus/uri.h"
 #include "filters/builtin.h"
 #include "shipper/labels.h"
@@ -43,7 +44,7 @@ static int build(struct setup *setup)
 	static const struct chain_env env = {
 		.builtins = filters_builtin,
 		.plugin_dir = SLUICE_PLUGINDIR,
-		.log = NULL,
+		.log = log_priority,
 	};
 	struct conf *conf = setup->conf;
 	struct settings *settings = &setup->settings;

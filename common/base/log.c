@@ -34,7 +34,9 @@ static const char *level_word(enum log_level level)
 	return "";
 }
 
-void log_line(enum log_level level, const char *fmt, ...)
+static void log_args(enum log_level level, const char *fmt, va_list args)
+	__attribute__((__format__(__printf__, 2, 0)));
+static void log_args(enum log_level level, const char *fmt, va_list args)
 {
 	if (level > log_max)
 		return;
@@ -42,14 +44,11 @@ void log_line(enum log_level level, const char *fmt, ...)
 	int head = log_to_journal
 			   ? snprintf(line, sizeof(line), "<%d>", (int)level)
 			   : snprintf(line, sizeof(line), "%s: %s", log_program, level_word(level));
-	va_list args;
 
 	if (head < 0 || (size_t)head >= sizeof(line) - 1)
 		return;
-	va_start(args, fmt);
 	int body = vsnprintf(line + head, sizeof(line) - (size_t)head, fmt, args);
 
-	va_end(args);
 	if (body < 0)
 		return;
 	size_t len = (size_t)head + (size_t)body;
@@ -60,4 +59,26 @@ void log_line(enum log_level level, const char *fmt, ...)
 	/* One write a line, so that lines of several threads do not mix. */
 	if (io_write_full(STDERR_FILENO, line, len) < 0)
 		return; /* a closed stderr has nobody to tell */
+}
+
+void log_line(enum log_level level, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	log_args(level, fmt, args);
+	va_end(args);
+}
+
+void log_priority(int priority, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	log_args(priority <= LOG_LEVEL_ERROR  ? LOG_LEVEL_ERROR
+		 : priority == LOG_LEVEL_WARN ? LOG_LEVEL_WARN
+		 : priority <= LOG_LEVEL_INFO ? LOG_LEVEL_INFO
+					      : LOG_LEVEL_DEBUG,
+		 fmt, args);
+	va_end(args);
 }

@@ -15,6 +15,8 @@ enum log_level { LOG_LEVEL_ERROR = 3, LOG_LEVEL_WARN = 4, LOG_LEVEL_INFO = 6, LO
 void log_init(const char *program, enum log_level max);
 void log_line(enum log_level level, const char *fmt, ...)
 	__attribute__((__format__(__printf__, 2, 3)));
+/* For plugins and libraries that give a syslog priority, 0 … 7. */
+void log_priority(int priority, const char *fmt, ...) __attribute__((__format__(__printf__, 2, 3)));
 
 #define log_error(...) log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warn(...)  log_line(LOG_LEVEL_WARN, __VA_ARGS__)

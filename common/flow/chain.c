@@ -156,7 +156,7 @@ static void host_log(int priority, const char *fmt, ...)
 	if (talking->opening && priority <= 3)
 		memcpy(talking->text, text, sizeof(text));
 	else if (talking->env->log)
-		talking->env->log(priority, "%s", text);
+		talking->env->log(priority, "filter: %s", text);
 }
 
 static const struct sl_host host = {
