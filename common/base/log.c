@@ -55,6 +55,10 @@ static void log_args(enum log_level level, const char *fmt, va_list args)
 
 	if (len > sizeof(line) - 1)
 		len = sizeof(line) - 1;
+	/* A file's name may hold anything; a newline would start a line that we did not say. */
+	for (size_t i = (size_t)head; i < len; i++)
+		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
+			line[i] = ' ';
 	line[len++] = '\n';
 	/* One write a line, so that lines of several threads do not mix. */
 	if (io_write_full(STDERR_FILENO, line, len) < 0)

@@ -4,7 +4,7 @@
  * Only programs log, once, where the decision is made; library layers return
  * errors.  Under systemd (JOURNAL_STREAM set) each line starts with its
  * priority "<6>"; on a terminal with the program's name.  Never a line per
- * record: counters are for that.
+ * record: counters are for that.  Control characters are printed as spaces.
  */
 #ifndef SLUICE_BASE_LOG_H
 #define SLUICE_BASE_LOG_H
