@@ -145,10 +145,13 @@ include tests/tests.mk packaging/install.mk
   $(patsubst %.c,$(O)/%.builtin.d,$(filter_src)) $(patsubst %.c,$(O)/%.so.d,$(filter_src))
 
 compile_commands.json: Makefile
-	$(Q){ echo '['; sep=; for f in $(common_src) $(index_src) $(shipper_src) $(aggregator_src) \
-	  $(logq_src) $(unit_src) $(tool_src) $(wildcard */main.c); do \
-	  printf '%s{"directory":"%s","file":"%s","command":"%s"}\n' "$$sep" "$(CURDIR)" "$$f" \
-	    '$(subst ",\",$(CC) $(ALL_CFLAGS)) -c '"$$f"; sep=,; done; echo ']'; } >$@
+	@mkdir -p $(O)
+	$(file >$(O)/command,$(CC) $(ALL_CFLAGS) -c)
+	$(Q)command=$$(sed 's/\\/\\\\/g; s/"/\\"/g' $(O)/command); sep='['; \
+	for f in $(common_src) $(filter_src) $(index_src) $(shipper_src) $(aggregator_src) $(logq_src) \
+	  $(unit_src) $(tool_src) $(bench_src) $(fuzz_src) $(wildcard */main.c */*/main.c); do \
+	  printf '%s{"directory":"%s","file":"%s","command":"%s %s"}\n' "$$sep" "$(CURDIR)" "$$f" \
+	    "$$command" "$$f"; sep=,; done >$@; echo ']' >>$@
 
 clean:
 	rm -rf $(BUILD) compile_commands.json
