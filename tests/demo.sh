@@ -64,6 +64,8 @@ die() {
 count() {
 	logq -S 1d -o cat "* | stats count() as n" 2>/dev/null | tr -dc 0-9
 }
+megabytes() { awk "BEGIN { print $1 / 1e6 }"; }
+ratio() { awk "BEGIN { if ($2) printf \"%.1fx\", $1 / $2; else print \"-\" }"; }
 bytes_of() { du -sb "$@" 2>/dev/null | awk '{ n += $1 } END { print n + 0 }'; }
 
 start() { # NAME COMMAND…: in the background, output to NAME.out and NAME.err
@@ -102,11 +104,11 @@ progress() {
 	on_disk=$(bytes_of "$scratch/store")
 	behind=$((written_lines - rows))
 	[ $behind -ge 0 ] || behind=0
-	printf '  %3ds  %7d rows  %6d rows/s  behind %5d  read %6.1f MB  bus %5.1f MB (%s)  index %5.1f MB (%s)\n' \
-		$((SECONDS - started)) "$rows" $((rows - last_rows)) "$behind" \
-		"$(awk "BEGIN { print $written_bytes / 1e6 }")" \
-		"$(awk "BEGIN { print $on_bus / 1e6 }")" "$(awk "BEGIN { if ($on_bus) printf \"%.1fx\", $written_bytes / $on_bus; else printf \"-\" }")" \
-		"$(awk "BEGIN { print $on_disk / 1e6 }")" "$(awk "BEGIN { if ($on_disk) printf \"%.1fx\", $written_bytes / $on_disk; else printf \"-\" }")"
+	printf '  %3ds  %7d rows  %6d rows/s  behind %5d  read %6.1f MB' \
+		$((SECONDS - started)) "$rows" $((rows - last_rows)) "$behind" "$(megabytes "$written_bytes")"
+	# What a Kafka takes on its disk is not seen from here.
+	[ -n "${KAFKA:-}" ] || printf '  bus %5.1f MB (%s)' "$(megabytes "$on_bus")" "$(ratio "$written_bytes" "$on_bus")"
+	printf '  index %5.1f MB (%s)\n' "$(megabytes "$on_disk")" "$(ratio "$written_bytes" "$on_disk")"
 	last_rows=$rows
 }
 
