@@ -173,6 +173,9 @@ static void log_some(void)
 	memset(longest, 'x', sizeof(longest));
 	longest[sizeof(longest) - 1] = '\0';
 	log_error("broken: %d", 7);
+	log_warn("%s: gone", "a\n<3>b\x1b[31m");
+	log_priority(0, "worst");
+	log_priority(7, "not printed either");
 	log_debug("not printed");
 	log_info("%s", longest);
 }
@@ -185,14 +188,17 @@ static void log_lines(void **state)
 	unsetenv("JOURNAL_STREAM");
 	log_init("prog", LOG_LEVEL_INFO);
 	capture(&out, log_some);
-	assert_true(span_starts(buf_span(&out), SPAN("prog: error: broken: 7\nprog: xxx")));
+	assert_true(span_starts(buf_span(&out), SPAN("prog: error: broken: 7\n"
+						     "prog: warning: a <3>b [31m: gone\n"
+						     "prog: error: worst\nprog: xxx")));
 	assert_int_equal(out.ptr[out.len - 1], '\n'); /* cut, and still a line */
 	assert_true(out.len < 4200);
 	buf_reset(&out);
 	setenv("JOURNAL_STREAM", "1:2", 1);
 	log_init("prog", LOG_LEVEL_INFO);
 	capture(&out, log_some);
-	assert_true(span_starts(buf_span(&out), SPAN("<3>broken: 7\n<6>xxx")));
+	assert_true(span_starts(buf_span(&out), SPAN("<3>broken: 7\n<4>a <3>b [31m: gone\n"
+						     "<3>worst\n<6>xxx")));
 	unsetenv("JOURNAL_STREAM");
 	log_init("prog", LOG_LEVEL_INFO);
 }

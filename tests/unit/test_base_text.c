@@ -3,15 +3,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "common/base/clock.h"
 #include "common/base/err.h"
 #include "common/base/hash.h"
-#include "common/base/log.h"
 #include "common/base/nearest.h"
 #include "common/base/utf8.h"
 #include <errno.h>
@@ -238,31 +235,6 @@ static void nearest_is_a_start_or_few_letters_off(void **state)
 	}
 }
 
-static void log_lines_stay_lines(void **state)
-{
-	char text[256];
-	int pipes[2], saved = dup(STDERR_FILENO);
-
-	(void)state;
-	assert_int_equal(pipe(pipes), 0);
-	assert_true(dup2(pipes[1], STDERR_FILENO) >= 0);
-	unsetenv("JOURNAL_STREAM");
-	log_init("prog", LOG_LEVEL_INFO);
-	log_debug("not this");
-	log_warn("%s: gone", "a\n<3>b\x1b[31m");
-	log_priority(7, "nor this");
-	log_priority(0, "worst");
-	assert_true(dup2(saved, STDERR_FILENO) >= 0);
-	ssize_t n = read(pipes[0], text, sizeof(text));
-
-	close(saved);
-	close(pipes[0]);
-	close(pipes[1]);
-	assert_true(n > 0);
-	assert_true(span_eq(span_of(text, (size_t)n),
-			    SPAN("prog: warning: a <3>b [31m: gone\nprog: error: worst\n")));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -275,7 +247,6 @@ int main(void)
 		cmocka_unit_test(hash64_is_xxh3),
 		cmocka_unit_test(errors_carry_text_and_position),
 		cmocka_unit_test(clock_can_be_faked),
-		cmocka_unit_test(log_lines_stay_lines),
 		cmocka_unit_test(nearest_is_a_start_or_few_letters_off),
 	};
 

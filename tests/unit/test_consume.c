@@ -5,9 +5,9 @@
 #include "aggregator/consume.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "tests/unit/scratch.h"
 #include <dirent.h>
 #include <errno.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -110,7 +110,7 @@ static void fake_crash(void)
 
 /* The bus, and what writes to it. */
 struct world {
-	char dir[64], uri[96];
+	char dir[SCRATCH_MAX], uri[SCRATCH_MAX + 16];
 	struct producer *producer;
 	struct block_writer *writer;
 	struct consume_conf conf;
@@ -136,8 +136,7 @@ static int setup(void **state)
 	log_init("test", LOG_LEVEL_ERROR - 1);
 	memset(&fake, 0, sizeof(fake));
 	fake.memory = ROWS_MAX;
-	snprintf(w->dir, sizeof(w->dir), "/tmp/test_consume.XXXXXX");
-	assert_non_null(mkdtemp(w->dir));
+	scratch_make(w->dir);
 	snprintf(w->uri, sizeof(w->uri), "dir://%s/bus", w->dir);
 	assert_int_equal(producer_open(span_cstr(w->uri),
 				       &(struct bus_conf){.partitions = 1, .segment_bytes = 1},
@@ -155,19 +154,13 @@ static int setup(void **state)
 	return 0;
 }
 
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st, (void)type, (void)ftw;
-	return remove(path);
-}
-
 static int teardown(void **state)
 {
 	struct world *w = *state;
 	consume_close(w->consume);
 	producer_close(w->producer);
 	block_writer_free(w->writer);
-	nftw(w->dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+	scratch_remove(w->dir);
 	free(w);
 	return 0;
 }
@@ -342,7 +335,7 @@ static void test_taken_over_ends(void **state)
 
 static unsigned files_in(const char *dir)
 {
-	char path[96];
+	char path[SCRATCH_MAX + 32];
 	unsigned n = 0;
 	DIR *d;
 
@@ -433,7 +426,7 @@ static void test_offset_above_the_end(void **state)
 static void test_offset_below_the_start(void **state)
 {
 	struct world *w = *state;
-	char path[128];
+	char path[SCRATCH_MAX + 64];
 
 	send_records(w, 0, 2);
 	start(w);

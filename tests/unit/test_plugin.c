@@ -2,8 +2,8 @@
 #include "common/base/cleanup.h"
 #include "common/base/io.h"
 #include "common/flow/plugin.h"
+#include "tests/unit/scratch.h"
 #include <errno.h>
-#include <glob.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,7 +22,7 @@ static void copy_file(const char *from, const char *to, mode_t mode)
 	assert_int_equal(chmod(to, mode), 0);
 }
 
-static char scratch[] = "/tmp/test_plugin.XXXXXX";
+static char scratch[SCRATCH_MAX];
 
 /*
  * A copy of a fixture, as the tree may belong to somebody whom the loader does
@@ -42,22 +42,15 @@ static void fixture(char path[PATH_MAX], const char *name)
 static int make_scratch(void **state)
 {
 	(void)state;
-	return mkdtemp(scratch) ? 0 : -1;
+	scratch_make(scratch);
+	return 0;
 }
 
 static int remove_scratch(void **state)
 {
-	char path[PATH_MAX];
-	glob_t found;
-
 	(void)state;
-	snprintf(path, sizeof(path), "%s/*", scratch);
-	if (glob(path, 0, NULL, &found) == 0) {
-		for (size_t i = 0; i < found.gl_pathc; i++)
-			unlink(found.gl_pathv[i]);
-		globfree(&found);
-	}
-	return rmdir(scratch);
+	scratch_remove(scratch);
+	return 0;
 }
 
 static void test_refused(void **state)
