@@ -99,7 +99,12 @@ static int apply_secret(struct conf *conf, const struct conf_node *node,
 /* Of PAIRS with SL_OPT_SECRET: these values are references, the others may be. */
 static bool is_secret_key(struct span key)
 {
-	return span_find(key, SPAN("password")) >= 0 || span_find(key, SPAN("secret")) >= 0;
+	static const char *const signs[] = {"password", "secret", "key.pem"};
+
+	for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++)
+		if (span_find(key, span_cstr(signs[i])) >= 0)
+			return true;
+	return false;
 }
 
 /* The text of one item: its own, or of a secret what it refers to, kept in the arena. */

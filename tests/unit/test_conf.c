@@ -351,10 +351,12 @@ static void test_secrets(void **state)
 	conf_print(conf, &out);
 	assert_null(strstr(buf_cstr(&out), "hunter2"));
 	conf_free(conf);
-	conf = load("kafka:\n  sasl.password: hunter2\n  a: [x]\n", &s);
+	conf = load("kafka:\n  sasl.password: hunter2\n  a: [x]\n  ssl.key.pem: hunter2\n", &s);
 	assert_report(conf, "t.yaml:2:18: error: kafka.sasl.password: a secret is given as "
 			    "{file: PATH} or {credential: NAME}, never itself\n"
-			    "t.yaml:3:6: error: kafka.a: expected a text\n");
+			    "t.yaml:3:6: error: kafka.a: expected a text\n"
+			    "t.yaml:4:16: error: kafka.ssl.key.pem: a secret is given as "
+			    "{file: PATH} or {credential: NAME}, never itself\n");
 	conf_free(conf);
 
 	setenv("CREDENTIALS_DIRECTORY", dir, 1);
