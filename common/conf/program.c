@@ -26,9 +26,11 @@ int conf_complain(const struct conf *conf)
 {
 	_cleanup_(buf_release) struct buf text = BUF_INIT(1 << 20);
 
+	if (conf_nerrors(conf) == 0)
+		return 0;
 	conf_report(conf, &text);
-	fwrite(text.ptr, 1, text.len, stderr);
-	return conf_nerrors(conf) ? -EINVAL : 0;
+	fwrite(text.ptr ? text.ptr : "", 1, text.len, stderr);
+	return -EINVAL;
 }
 
 static int show(const struct buf *text)
