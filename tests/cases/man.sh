@@ -5,6 +5,7 @@
 #     is one that the program takes
 #   - each query of logsql(7) is one, and runs on a file
 #   - each command of logq(1) is one
+#   - the plugin of sluice-filter(3) compiles
 #   - scdoc accepts the pages
 set -u
 O=${O:-build/release}
@@ -74,6 +75,13 @@ commands_failing() {
 		done
 }
 
+plugin_errors() {
+	mkdir "$scratch/sluice"
+	cp common/api/filter.h "$scratch/sluice/"
+	code_of "$pages/sluice-filter.3.scd" | grep -v '^cc ' |
+		${CC:-cc} -xc -std=gnu11 -Wall -Wextra -Werror -fsyntax-only -I"$scratch" - 2>&1
+}
+
 for page in logq.1 shipper.8 aggregator.8; do
 	[ -e "$pages/$page.scd" ] || continue
 	check "each flag is in $page" < <(flags_missing "${page%.*}" "$pages/$page.scd")
@@ -81,6 +89,7 @@ for page in logq.1 shipper.8 aggregator.8; do
 done
 check "the queries of logsql(7) run" < <(queries_failing)
 check "the commands of logq(1) are right" < <(commands_failing)
+check "the plugin of sluice-filter(3) compiles" < <(plugin_errors)
 for page in "$pages"/*.scd; do
 	if command -v scdoc >/dev/null; then
 		check "scdoc takes ${page##*/}" < <(scdoc <"$page" 2>&1 >/dev/null)
