@@ -244,6 +244,8 @@ int memtable_append(struct memtable *table, const struct store_stream *stream,
 	table->last = table->columns.len ? table->columns.ptr[0] : NULL;
 	if (table->nrows < ROW_BLOCK_MAX && text_len < MEMTABLE_TEXT_FULL)
 		r = add_fields(table, rec);
+	if (r == -ENOMEM && table->scratch.overflowed)
+		r = -EMSGSIZE; /* long names, joined over and over: the row's fault */
 	if (r < 0)
 		drop_row(table, text_len);
 	else

@@ -118,7 +118,8 @@ int store_stream_get(struct store *store, const struct span *labels, size_t nspa
  * Add one row.  Nested objects become dotted fields; `message` is `_msg` and
  * `timestamp` (canonical) is `_time`, rec->time_ns.  Everything is copied.
  * 0, -ENOBUFS: the memory limit, commit first; -EMSGSIZE: more than 64 MiB of
- * text; -ENOMEM.  On failure the row is not there at all.
+ * text, or names of nested fields that come to as much; -ENOMEM.  On failure
+ * the row is not there at all.
  */
 int store_append(struct store *store, struct store_stream *stream, const struct record *rec);
 

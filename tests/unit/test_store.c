@@ -385,6 +385,25 @@ static void fields_beyond_the_cap_are_found(void **state)
 	store_close(store);
 }
 
+/* {"name…name":{"a":1,"a":1,…}}: names that outgrow any memory are refused, the store goes on. */
+static void names_without_end_are_refused(void **state)
+{
+	_cleanup_(buf_release) struct buf line = BUF_INIT(1 << 20);
+	struct store *store = open_store(dir, &quiet);
+
+	(void)state;
+	buf_puts(&line, SPAN("{\"message\":\"m\",\""));
+	for (int i = 0; i < 100000; i++)
+		buf_putc(&line, 'n');
+	buf_puts(&line, SPAN("\":{\"a\":1"));
+	for (int i = 0; i < 5000; i++)
+		buf_puts(&line, SPAN(",\"a\":1"));
+	buf_puts(&line, SPAN("}}"));
+	assert_int_equal(append_line(store, buf_cstr(&line)), -EMSGSIZE);
+	assert_int_equal(append_row(store, 1), 0);
+	store_close(store);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -402,6 +421,7 @@ int main(void)
 		TEST(more_rows_than_a_block_and_background_threads),
 		TEST(uncommitted_rows_are_gone_after_close),
 		TEST(fields_beyond_the_cap_are_found),
+		TEST(names_without_end_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
