@@ -26,14 +26,13 @@ static const struct alias len3[] = {
 	ALIAS("log", MESSAGE, 8), ALIAS("@tr", TRACE, 2),   ALIAS("@sp", SPAN, 2),
 };
 static const struct alias len4[] = {
-	ALIAS("time", TIME, 2),
-	ALIAS("date", TIME, 6),
-	ALIAS("body", MESSAGE, 6),
-	ALIAS("text", MESSAGE, 7),
+	ALIAS("time", TIME, 2),    ALIAS("date", TIME, 6),    ALIAS("body", MESSAGE, 6),
+	ALIAS("text", MESSAGE, 7), ALIAS("_msg", MESSAGE, 1),
 };
 static const struct alias len5[] = {
 	ALIAS("level", LEVEL, 0),
 	ALIAS("event", MESSAGE, 5),
+	ALIAS("_time", TIME, 1),
 };
 static const struct alias len6[] = {
 	ALIAS("spanid", SPAN, 1),
