@@ -93,7 +93,6 @@ static int open_producer(struct pipeline *p, struct err *reterr)
 
 	_Static_assert(sizeof(struct span) == sizeof(struct sl_str), "one layout");
 	p->partitions = 0;
-	p->connected = false;
 	return producer_open(setup_text(output->to), &conf, on_report, p, &p->producer, reterr);
 }
 
@@ -177,6 +176,7 @@ int pipeline_use(struct pipeline *p, const struct setup *setup, struct err *rete
 	if (r < 0)
 		return err_set(reterr, r, "out of memory");
 	p->pack.chain = setup->chain;
+	p->filter_errors = chain_errors(setup->chain);
 	return keep || !setup->settings.output.to.len ? 0 : open_producer(p, reterr);
 }
 
@@ -335,6 +335,14 @@ static void truncated(struct pipeline *p, struct source *source, int64_t now)
 		sources_activate(p->sources, next, now);
 }
 
+static void count_filter_errors(struct pipeline *p)
+{
+	uint64_t errors = chain_errors(p->setup->chain);
+
+	total_add(p->totals, TOTAL_FILTER_ERRORS, errors - p->filter_errors);
+	p->filter_errors = errors;
+}
+
 /* What pack_block() made becomes a chunk in flight, or one that is done at once. */
 static int take_block(struct pipeline *p, struct source *source, const struct packed *packed)
 {
@@ -347,6 +355,7 @@ static int take_block(struct pipeline *p, struct source *source, const struct pa
 	total_add(p->totals, TOTAL_READ_BYTES, chunk->mark.offset - chunk->base);
 	total_add(p->totals, TOTAL_FILTERED_RECORDS, packed->filtered);
 	total_add(p->totals, TOTAL_PARSE_ERRORS, packed->errors);
+	count_filter_errors(p);
 	total_add(p->totals, TOTAL_SKIPPED_BYTES, packed->skipped);
 	total_add(p->totals, TOTAL_RAW_BYTES, packed->raw);
 	if (packed->records == 0) {

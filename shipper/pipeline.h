@@ -32,9 +32,10 @@ struct pipeline {
 	struct chunk *pending; /* its message is pack.message, for `pending_source` */
 	struct source *pending_source;
 	struct mark pending_before;
-	uint64_t in_flight;   /* chunks of all sources */
-	int64_t delivered_ns; /* monotonic, of the last good report */
-	bool connected, said_unreachable;
+	uint64_t in_flight;     /* chunks of all sources */
+	uint64_t filter_errors; /* of the chain, as far as they are counted */
+	int64_t delivered_ns;   /* monotonic, of the last good report */
+	bool said_unreachable;
 	bool flush; /* --once and the end: half a line is a record, nothing waits */
 	bool save_failed;
 };

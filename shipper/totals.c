@@ -15,6 +15,8 @@ static const struct {
 	[TOTAL_ACKED_RECORDS] = {"shipper_acked_records_total", "Records stored for good."},
 	[TOTAL_FILTERED_RECORDS] = {"shipper_filtered_records_total",
 				    "Records dropped by a filter."},
+	[TOTAL_FILTER_ERRORS] = {"shipper_filter_errors_total",
+				 "Records that a filter failed on; they were kept."},
 	[TOTAL_PARSE_ERRORS] = {"shipper_parse_errors_total",
 				"Lines that kept their raw text because they did not parse."},
 	[TOTAL_SKIPPED_BYTES] = {"shipper_truncated_bytes_total",

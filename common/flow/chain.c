@@ -426,6 +426,15 @@ void chain_stats(const struct chain *chain, size_t i, struct chain_stats *ret)
 	};
 }
 
+uint64_t chain_errors(const struct chain *chain)
+{
+	uint64_t errors = 0;
+
+	for (size_t i = 0; i < chain->len; i++)
+		errors += atomic_load_explicit(&chain->filters[i].errors, memory_order_relaxed);
+	return errors;
+}
+
 /* By type: the builtins' own keys; a plugin's are not known before it is loaded. */
 void chain_describe(const struct chain_builtin *builtins, struct buf *out)
 {

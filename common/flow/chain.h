@@ -67,6 +67,8 @@ struct chain_stats {
 };
 size_t chain_len(const struct chain *chain);
 void chain_stats(const struct chain *chain, size_t i, struct chain_stats *ret);
+/* The errors of all filters. */
+uint64_t chain_errors(const struct chain *chain);
 
 /* The JSON Schema of `filters:` with these builtins. */
 void chain_describe(const struct chain_builtin *builtins, struct buf *out);

@@ -282,6 +282,7 @@ static void test_plugins(void **state)
 	assert_field(&rec, "plugin", "loaded"); /* the second one's default came last */
 	chain_stats(f.chain, 2, &s);
 	assert_int_equal(s.errors, 1);
+	assert_int_equal(chain_errors(f.chain), 1);
 	/* A plugin's options are printed like all others, as long as the chain is there. */
 	conf_print(f.conf, &out);
 	assert_non_null(strstr(buf_cstr(&out), "field: \"x y\"\n"));
