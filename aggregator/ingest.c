@@ -10,8 +10,8 @@
 #include "common/parse/parse.h"
 #include <errno.h>
 
-/* A record's fields and copies.  The largest line of a block decodes into it. */
-#define RECORD_ARENA (2 * (size_t)BLOCK_RAW_MAX)
+/* A record's fields and copies.  The largest line decodes into it, and its repair to UTF-8. */
+#define RECORD_ARENA (4 * (size_t)BLOCK_RAW_MAX)
 /* What is kept of a record that is too large for the store. */
 #define CUT_BYTES (1u << 20)
 
@@ -92,6 +92,9 @@ int ingest_begin(struct ingest *in, const struct bus_message *message, struct er
 	in->message = *message;
 	if (!block_is_block(message->payload)) {
 		in->stage = STAGE_MESSAGE;
+		if (message->payload.len > BLOCK_RAW_MAX)
+			return err_set(reterr, -E2BIG, "a record of %zu bytes is above %u",
+				       message->payload.len, BLOCK_RAW_MAX);
 		return 0;
 	}
 	in->stage = STAGE_IDLE;
@@ -291,6 +294,19 @@ static int append(struct ingest *in, struct record *rec)
 	return 0;
 }
 
+/* Append; of a record that is too large for the store the start of its line is kept. */
+static int append_or_cut(struct ingest *in, struct span line, struct record *rec)
+{
+	int r = append(in, rec);
+
+	if (r != -EMSGSIZE)
+		return r;
+	r = raw_record(in, span_take(line, CUT_BYTES), rec);
+	if (r == 0)
+		r = record_set(rec, SPAN("log.truncated"), VALUE_BOOL, SPAN("true"));
+	return r < 0 ? r : append(in, rec);
+}
+
 static int take_part(struct ingest *in, struct ledger_range part)
 {
 	bool whole = part.from == in->record.from && part.to == in->record.to;
@@ -313,12 +329,7 @@ static int take_part(struct ingest *in, struct ledger_range part)
 		if (r < 0)
 			return r;
 	}
-	r = append(in, &rec);
-	if (r == -EMSGSIZE) {
-		r = raw_record(in, span_take(in->line, CUT_BYTES), &rec);
-		if (r == 0)
-			r = append(in, &rec);
-	}
+	r = append_or_cut(in, in->line, &rec);
 	if (r < 0)
 		return r;
 	if (!whole)
@@ -401,7 +412,7 @@ static int take_message(struct ingest *in)
 	if (r < 0)
 		r = raw_record(in, line, &rec);
 	if (r == 0)
-		r = append(in, &rec);
+		r = append_or_cut(in, line, &rec);
 	if (r == 0)
 		counter_add(&in->counts->text_bytes, line.len + 1);
 	return r;

@@ -5,7 +5,8 @@
  *	                                                 ─filter chain─▶ store_append()
  *
  * A message that is no block is one JSON record (or whatever the parsers make
- * of it); such messages are told apart by their offset alone.
+ * of it); such messages are told apart by their offset alone.  A record that
+ * is too large for the store is kept as the first MiB of its line.
  *
  * Resumable, because the store may be full in the middle of a message: then
  * ingest_step() answers -ENOBUFS, with the ledger telling the truth about what

@@ -25,6 +25,7 @@ struct store {
 	char messages[ROWS_MAX][96];
 	size_t rows, committed;
 	size_t memory; /* rows that may wait for a commit */
+	size_t message_max;
 	int fail_commits, fail_with;
 	struct store_partition partitions[8];
 	struct store_source sources[8];
@@ -48,6 +49,8 @@ int store_append(struct store *store, struct store_stream *stream, const struct 
 	if (store->rows - store->committed >= store->memory)
 		return -ENOBUFS;
 	assert_true(store->rows < ROWS_MAX);
+	if (record_text(rec, SPAN("message")).len > store->message_max)
+		return -EMSGSIZE;
 	snprintf(store->messages[store->rows++], sizeof(store->messages[0]), "%.*s",
 		 SPAN_FMT(record_text(rec, SPAN("message"))));
 	return 0;
@@ -136,12 +139,16 @@ static int setup(void **state)
 	log_init("test", LOG_LEVEL_ERROR - 1);
 	memset(&fake, 0, sizeof(fake));
 	fake.memory = ROWS_MAX;
+	fake.message_max = SIZE_MAX;
 	scratch_make(w->dir);
 	snprintf(w->uri, sizeof(w->uri), "dir://%s/bus", w->dir);
-	assert_int_equal(producer_open(span_cstr(w->uri),
-				       &(struct bus_conf){.partitions = 1, .segment_bytes = 1},
-				       on_report, NULL, &w->producer, NULL),
-			 0);
+	const struct bus_conf bus = {.partitions = 1,
+				     .segment_bytes = 1,
+				     .message_max = BLOCK_RAW_MAX + 1,
+				     .queue_bytes = 2 * BLOCK_RAW_MAX};
+
+	assert_int_equal(
+		producer_open(span_cstr(w->uri), &bus, on_report, NULL, &w->producer, NULL), 0);
 	assert_int_equal(block_writer_new(1, &w->writer), 0);
 	w->conf = (struct consume_conf){.uri = span_cstr(w->uri),
 					.store_path = w->dir,
@@ -383,6 +390,36 @@ static void test_json_messages(void **state)
 	assert_string_equal(fake.messages[3], "{\"broken\":");
 }
 
+/* What is too large is cut or set aside: it never stops what comes after it. */
+static void test_too_large(void **state)
+{
+	struct world *w = *state;
+	struct buf message = BUF_INIT(BLOCK_RAW_MAX + 2);
+
+	fake.message_max = 3 << 20; /* the first MiB, each byte of it repaired */
+	buf_puts(&message, SPAN("{\"message\":\""));
+	while (message.len < 4 << 20)
+		buf_puts(&message, SPAN("much "));
+	buf_puts(&message, SPAN("\"}"));
+	send_bytes(w, buf_span(&message));
+	buf_reset(&message);
+	while (message.len < BLOCK_RAW_MAX)
+		buf_puts(&message, SPAN("\xff\xff\xff\xff"));
+	send_bytes(w, buf_span(&message)); /* its repair is three times as long */
+	buf_putc(&message, 'x');
+	send_bytes(w, buf_span(&message));
+	buf_release(&message);
+	send_records(w, 0, 1);
+	w->conf.quarantine_bytes = 64 << 20;
+	start(w);
+	drain(w);
+	assert_int_equal(fake.rows, 4);
+	assert_memory_equal(fake.messages[0], "{\"message\":\"much ", 17);
+	assert_memory_equal(fake.messages[1], "\xef\xbf\xbd\xef\xbf\xbd", 6);
+	assert_string_equal(fake.messages[2], "a message of the bus can't be decoded");
+	assert_string_equal(fake.messages[3], "record 0");
+}
+
 static void test_gap_becomes_a_row(void **state)
 {
 	struct world *w = *state;
@@ -484,6 +521,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_taken_over_ends, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_poison, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_json_messages, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_too_large, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_gap_becomes_a_row, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_offset_above_the_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_offset_below_the_start, setup, teardown),
