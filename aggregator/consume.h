@@ -18,7 +18,8 @@
  *	message that can't be decoded  to STORE/quarantine, go on
  *	disk full, quota, I/O error    the bus is paused, the commit is tried each
  *	                               second until it works or somebody stops us
- *	somebody else has the store    -ESTALE: the program must end
+ *	somebody else has the store,   -ESTALE: the program must end
+ *	or a commit's fate is unknown
  *
  * A step that waits for the disk still returns only after it: `on_wait` is
  * called meanwhile, so that watchdog and signals are served.

@@ -267,7 +267,7 @@ static int step_failed(int r, const struct err *err)
 		return r;
 	}
 	if (r == -ESTALE)
-		log_error("another aggregator has taken over this store: %s", err->text);
+		log_error("this process does not own the store any more: %s", err->text);
 	else
 		log_error("%s", err->text[0] ? err->text : strerror(-r));
 	return r;

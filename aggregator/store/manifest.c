@@ -356,9 +356,9 @@ int manifest_apply(struct manifest *m, const struct manifest_change *change, str
 	uint64_t total = m->rows.total;
 
 	if (m->unsure)
-		return err_set(reterr, -EIO,
-			       "manifest: the state of the last commit is not "
-			       "known, open the store again");
+		return err_set(reterr, -ESTALE,
+			       "nobody knows whether the last commit is in the manifest: the store "
+			       "must be opened again");
 	int r = rows_exec(&m->rows, "BEGIN IMMEDIATE", reterr);
 
 	if (r < 0)

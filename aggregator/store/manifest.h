@@ -73,7 +73,7 @@ int manifest_load(struct manifest *manifest, struct manifest_state *ret, struct 
 /* Be the owner from now on; the first time, `origin` is kept. */
 int manifest_claim(struct manifest *manifest, uint64_t epoch, struct span origin,
 		   struct err *reterr);
-/* All or nothing.  -ESTALE: another epoch owns the store now. */
+/* All or nothing.  -ESTALE: another epoch owns the store now, or manifest_unsure(). */
 int manifest_apply(struct manifest *manifest, const struct manifest_change *change,
 		   struct err *reterr);
 /* A commit failed and whether it happened can't be read: no further one is taken. */
