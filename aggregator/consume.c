@@ -326,7 +326,8 @@ static int lose(struct consume *c, struct part *part, int64_t to, struct err *re
 static void stop_part(struct consume *c, struct part *part)
 {
 	log_error("partition %u: the index stands at offset %lld, but the bus ends at %lld: the "
-		  "topic was made anew or lost its end; this partition is not read any more",
+		  "topic was made anew or lost its end; this partition is not read any more, "
+		  "give a new topic a store of its own",
 		  part->id, (long long)part->next, (long long)part->high);
 	pthread_mutex_lock(&c->lock);
 	part->stopped = true;
@@ -609,8 +610,11 @@ static int poll_bus(struct consume *c, int timeout_ms, struct err *reterr)
 		consumer_release(c->consumer, &message);
 		return r < 0 ? r : 1;
 	}
-	if (r == -ERANGE)
+	if (r == -ERANGE) {
 		r = out_of_range(c, &message, reterr);
+		if (r == -ESTALE || r == -ECANCELED) /* of a commit in between */
+			return r;
+	}
 	if (r == 0) {
 		bus_back(c);
 		return 0;
