@@ -182,6 +182,9 @@ static void set_health(struct health_check *check, const char *bad)
 /* The manifest has it: now everybody may know. */
 static void committed(struct consume *c)
 {
+	const struct ledger_key *gone;
+
+	counter_add(&c->counts.forgotten, ledger_forgotten(c->ledger, &gone));
 	ledger_committed(c->ledger);
 	for (size_t i = 0; i < c->parts.len; i++) {
 		struct part *part = &c->parts.ptr[i];

@@ -57,7 +57,8 @@ struct consume_counts {
 	struct gauge partitions, stopped; /* assigned; stopped for good */
 	struct gauge lag;                 /* messages behind, as of the last look */
 	struct gauge sources, missing_bytes;
-	struct gauge commit_ns; /* real time of the last commit */
+	struct counter forgotten; /* sources, to stay below sources_max */
+	struct gauge commit_ns;   /* real time of the last commit */
 };
 
 struct consume;

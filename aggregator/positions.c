@@ -113,8 +113,16 @@ static int add_source(struct positions *positions, const struct ledger_source *s
 int positions_sources(struct positions *positions, const struct ledger *ledger, int64_t now_ns)
 {
 	struct ledger_source *const *changed;
-	size_t n = ledger_changed(ledger, &changed);
+	const struct ledger_key *gone;
+	size_t n = ledger_forgotten(ledger, &gone);
 
+	for (size_t i = 0; i < n; i++)
+		if (vec_push(&positions->sources,
+			     (struct store_source){.source = gone[i].source,
+						   .generation = generation_pack(&gone[i]),
+						   .forgotten = true}) < 0)
+			return -ENOMEM;
+	n = ledger_changed(ledger, &changed);
 	for (size_t i = 0; i < n; i++)
 		if (add_source(positions, changed[i], now_ns) < 0)
 			return -ENOMEM;

@@ -36,7 +36,7 @@ int positions_restore(const struct store_progress *progress, struct ledger *ledg
 void positions_reset(struct positions *positions);
 void positions_release(struct positions *positions);
 int positions_partition(struct positions *positions, unsigned partition, int64_t next_offset);
-/* What changed in the ledger since its last ledger_committed(). */
+/* What changed in the ledger, or was forgotten, since its last ledger_committed(). */
 int positions_sources(struct positions *positions, const struct ledger *ledger, int64_t now_ns);
 /* Borrowed until the next call on `positions`. */
 const struct store_progress *positions_get(struct positions *positions);

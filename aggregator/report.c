@@ -66,6 +66,8 @@ static const struct row {
 	{"partitions_stopped", "Partitions that are not read any more.", CONSUME(stopped), true},
 	{"lag_messages", "Messages that wait on the bus.", CONSUME(lag), true},
 	{"sources", "Log files whose position is known.", CONSUME(sources), true},
+	{"sources_forgotten", "Positions dropped, since limits.sources is too small.",
+	 CONSUME(forgotten), false},
 	{"missing_bytes", "Bytes in gaps that are open.", CONSUME(missing_bytes), true},
 };
 

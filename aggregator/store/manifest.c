@@ -305,12 +305,16 @@ static int apply_parts(struct manifest *m, const struct manifest_change *change,
 static int apply_source(struct manifest *m, const struct store_source *s, struct err *reterr)
 {
 	_cleanup_(buf_release) struct buf gaps = BUF_INIT(1u << 20);
+	struct cell key[] = {CELL_B(s->source.bytes, sizeof(s->source.bytes)),
+			     CELL_N(s->generation)};
 
+	if (s->forgotten)
+		return rows_remove(&m->rows, TABLE_SOURCE, key, reterr);
 	gaps_put(&gaps, s->gaps, s->ngaps);
 	if (gaps.failed)
 		return err_set(reterr, gaps.failed, "manifest: too many gaps in one source");
-	struct cell row[] = {CELL_B(s->source.bytes, sizeof(s->source.bytes)),
-			     CELL_N(s->generation),
+	struct cell row[] = {key[0],
+			     key[1],
 			     CELL_N(s->watermark),
 			     CELL_N(s->hash),
 			     CELL_N(s->seen_ns),

@@ -9,7 +9,7 @@
 void progress_init(struct progress *p)
 {
 	*p = (struct progress){0};
-	arena_init(&p->keys, (size_t)SOURCES_MAX * 32);
+	arena_init(&p->arena, (size_t)SOURCES_MAX * 32);
 }
 
 void progress_release(struct progress *p)
@@ -19,7 +19,8 @@ void progress_release(struct progress *p)
 	free(p->all.sources);
 	free(p->all.partitions);
 	map_release(&p->by_source);
-	arena_release(&p->keys);
+	vec_release(&p->keys);
+	arena_release(&p->arena);
 	*p = (struct progress){0};
 }
 
@@ -60,6 +61,20 @@ static int apply_partition(struct progress *p, const struct store_partition *cha
 	return 0;
 }
 
+/* A key for the source behind the last one. */
+static int keep_key(struct progress *p, struct span key, struct span *ret)
+{
+	if (p->all.nsources == p->keys.len) {
+		char *room = arena_alloc(&p->arena, KEY_LEN);
+
+		if (!room || vec_push(&p->keys, room) < 0)
+			return -ENOMEM;
+	}
+	memcpy(p->keys.ptr[p->all.nsources], key.ptr, KEY_LEN);
+	*ret = span_of(p->keys.ptr[p->all.nsources], KEY_LEN);
+	return 0;
+}
+
 /* The place of a source, made when it is new. */
 static int source_slot(struct progress *p, const struct store_source *source,
 		       struct store_source **ret)
@@ -82,8 +97,7 @@ static int source_slot(struct progress *p, const struct store_source *source,
 		if (r < 0)
 			return r;
 	}
-	key = arena_dup(&p->keys, key);
-	known = key.ptr ? map_put(&p->by_source, key, &added) : NULL;
+	known = keep_key(p, key, &key) == 0 ? map_put(&p->by_source, key, &added) : NULL;
 	if (!known)
 		return -ENOMEM;
 	known->n = p->all.nsources++;
@@ -92,10 +106,34 @@ static int source_slot(struct progress *p, const struct store_source *source,
 	return 0;
 }
 
+/* The last source takes the place of the one that goes. */
+static void forget_source(struct progress *p, const struct store_source *gone)
+{
+	char bytes[KEY_LEN];
+	const union map_value *known = map_get(&p->by_source, source_key(gone, bytes));
+
+	if (!known)
+		return;
+	size_t at = known->n, last = --p->all.nsources;
+	char *key = p->keys.ptr[at];
+
+	map_get(&p->by_source, span_of(p->keys.ptr[last], KEY_LEN))->n = at;
+	map_remove(&p->by_source, span_of(key, KEY_LEN));
+	free(p->all.sources[at].gaps);
+	p->all.sources[at] = p->all.sources[last];
+	p->keys.ptr[at] = p->keys.ptr[last];
+	p->keys.ptr[last] = key;
+}
+
 static int apply_source(struct progress *p, const struct store_source *changed, bool forward)
 {
 	struct store_source *source;
 	struct store_gap *gaps = NULL;
+
+	if (changed->forgotten) {
+		forget_source(p, changed);
+		return 0;
+	}
 	int r = source_slot(p, changed, &source);
 
 	if (r < 0)

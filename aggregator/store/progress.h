@@ -10,6 +10,7 @@
 #include "aggregator/store/bytes.h"
 #include "aggregator/store/store.h"
 #include "common/base/map.h"
+#include "common/base/vec.h"
 
 #define PROGRESS_GAPS_MAX 4096 /* gaps of one source */
 
@@ -17,14 +18,16 @@ struct progress {
 	struct store_progress all;
 	size_t cap_partitions, cap_sources;
 	struct map by_source; /* source id and generation → index */
-	struct arena keys;
+	VEC(char *) keys;     /* of each source; behind them those of forgotten ones */
+	struct arena arena;   /* of the keys */
 };
 
 void progress_init(struct progress *progress);
 void progress_release(struct progress *progress);
 
 /*
- * Take these positions over, replacing those of the same partition or source.
+ * Take these positions over, replacing those of the same partition or source;
+ * one that is `forgotten` goes.
  * With `forward` a position only moves on, never back.  0, -ENOMEM, -E2BIG.
  */
 int progress_apply(struct progress *progress, const struct store_progress *changed, bool forward);

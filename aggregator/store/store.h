@@ -65,6 +65,7 @@ struct store_source {
 	struct store_gap *gaps;
 	size_t ngaps;
 	int64_t seen_ns; /* real time of the last change, for forgetting old sources */
+	bool forgotten;  /* for store_commit(): remove it; only its names count */
 };
 
 struct store_partition {

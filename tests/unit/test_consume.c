@@ -28,8 +28,8 @@ struct store {
 	size_t message_max;
 	int fail_commits, fail_with;
 	struct store_partition partitions[8];
-	struct store_source sources[8];
-	struct store_gap gaps[8][16];
+	struct store_source sources[16];
+	struct store_gap gaps[16][16];
 	struct store_progress progress;
 };
 
@@ -74,6 +74,11 @@ static void put_source(struct store *store, const struct store_source *source)
 	while (i < p->nsources && (memcmp(&p->sources[i].source, &source->source, 16) != 0 ||
 				   p->sources[i].generation != source->generation))
 		i++;
+	if (source->forgotten) {
+		assert_true(i < p->nsources);
+		p->sources[i] = p->sources[--p->nsources];
+		return;
+	}
 	p->nsources += i == p->nsources;
 	p->sources[i] = *source;
 	p->sources[i].gaps = store->gaps[i];
@@ -484,6 +489,32 @@ static void test_offset_below_the_start(void **state)
 	assert_int_equal(fake.progress.partitions[0].next_offset, 3);
 }
 
+/* The store forgets a source with the ledger. */
+static void test_too_many_sources(void **state)
+{
+	struct world *w = *state;
+	struct buf out = BUF_INIT(1 << 20);
+
+	w->conf.sources_max = 9;
+	start(w);
+	for (uint8_t i = 0; i < 12; i++) {
+		struct block_header header = {.source.bytes = {i}, .end = 5};
+
+		buf_puts(block_writer_text(w->writer), SPAN("{\"message\":\"hello\"}\n"));
+		assert_int_equal(block_writer_record(w->writer, 0, 5, 1), 0);
+		assert_int_equal(block_writer_finish(w->writer, &header, &out), 0);
+		send_bytes(w, buf_span(&out));
+		buf_reset(&out);
+		drain(w);
+	}
+	buf_release(&out);
+	assert_int_equal(fake.rows, 12);
+	assert_int_equal(fake.progress.nsources, 9);
+	for (size_t i = 0; i < 9; i++)
+		assert_in_range(fake.progress.sources[i].source.bytes[0], 3, 11);
+	assert_int_equal(consume_counts(w->consume)->forgotten.n, 3);
+}
+
 /* A line that was shipped by a timeout, and again as a whole after a crash. */
 static void test_continuation(void **state)
 {
@@ -525,6 +556,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_gap_becomes_a_row, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_offset_above_the_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_offset_below_the_start, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_too_many_sources, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_continuation, setup, teardown),
 	};
 

@@ -126,6 +126,50 @@ static void positions_come_back(void **state)
 	store_close(store);
 }
 
+/* The sources that a store holds, as a set of bits. */
+static unsigned sources_of(const struct store *store)
+{
+	const struct store_progress *p = store_progress(store);
+	unsigned bits = 0;
+
+	for (size_t i = 0; i < p->nsources; i++) {
+		assert_int_equal(p->sources[i].watermark, 100 + p->sources[i].source.bytes[0]);
+		bits |= 1u << p->sources[i].source.bytes[0];
+	}
+	return bits;
+}
+
+static void put_source(struct store *store, uint8_t name, bool forgotten)
+{
+	struct store_source source = {
+		.source = {{name}}, .watermark = 100 + name, .forgotten = forgotten};
+	struct store_progress progress = {.sources = &source, .nsources = 1};
+
+	assert_int_equal(store_commit(store, &progress, NULL), 0);
+}
+
+static void forgotten_sources_are_gone(void **state)
+{
+	struct store *store = open_store(dir, &quiet);
+
+	(void)state;
+	for (uint8_t i = 0; i < 5; i++)
+		put_source(store, i, false);
+	put_source(store, 1, true);
+	put_source(store, 1, true);
+	put_source(store, 4, true);
+	assert_int_equal(sources_of(store), 1 << 0 | 1 << 2 | 1 << 3);
+	put_source(store, 7, false);
+	put_source(store, 1, false);
+	put_source(store, 7, false);
+	for (int again = 0; again < 2; again++) {
+		assert_int_equal(sources_of(store), 1 << 0 | 1 << 1 | 1 << 2 | 1 << 3 | 1 << 7);
+		store_close(store);
+		store = open_store(dir, &quiet);
+	}
+	store_close(store);
+}
+
 static void a_second_writer_is_refused(void **state)
 {
 	struct store *store = open_store(dir, &quiet), *other = NULL;
@@ -410,6 +454,7 @@ int main(void)
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 		TEST(rows_are_visible_at_once_and_the_same_after_a_commit),
 		TEST(positions_come_back),
+		TEST(forgotten_sources_are_gone),
 		TEST(a_second_writer_is_refused),
 		TEST(a_store_of_another_origin_is_refused),
 		TEST(a_reader_sees_commits_of_a_running_writer),
