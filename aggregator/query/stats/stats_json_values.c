@@ -209,7 +209,7 @@ static int result(const struct stats_func *func, const struct stats_env *env, vo
 	struct json_values order = *f; /* qsort_r() wants a context that is not const */
 
 	(void)env;
-	if (f->by.len)
+	if (f->by.len && rows->len)
 		qsort_r(rows->ptr, rows->len, sizeof *rows->ptr, row_cmp, &order);
 	buf_putc(out, '[');
 	for (size_t i = 0; i < n; i++) {
