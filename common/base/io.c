@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 
 ssize_t io_read_full(int fd, void *buffer, size_t n)
@@ -242,36 +241,4 @@ int io_lock_file(const char *path, struct err *reterr)
 		return err_set(reterr, -errno, "cannot lock %s: %s", path, strerror(errno));
 	}
 	return TAKE_FD(fd);
-}
-
-int io_map_file(const char *path, struct span *ret_bytes, struct err *reterr)
-{
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_set(reterr, -errno, "cannot open %s: %s", path, strerror(errno));
-	if (!S_ISREG(st.st_mode))
-		return err_set(reterr, -EINVAL, "cannot map %s: not a regular file", path);
-	if (st.st_size == 0) {
-		*ret_bytes = (struct span){0};
-		return 0;
-	}
-	void *bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-
-	if (bytes == MAP_FAILED)
-		return err_set(reterr, -errno, "cannot map %s: %s", path, strerror(errno));
-	*ret_bytes = span_of(bytes, (size_t)st.st_size);
-	return 0;
-}
-
-void io_unmap(struct span bytes)
-{
-	union {
-		const char *text;
-		void *pages;
-	} p = {bytes.ptr};
-
-	if (bytes.ptr && bytes.len)
-		munmap(p.pages, bytes.len);
 }

@@ -37,8 +37,4 @@ int io_make_dirs(const char *path, mode_t mode, struct err *reterr);
  */
 int io_lock_file(const char *path, struct err *reterr);
 
-/* A read-only mapping of a whole file; {NULL, 0} for an empty one. */
-int io_map_file(const char *path, struct span *ret_bytes, struct err *reterr);
-void io_unmap(struct span bytes);
-
 #endif

@@ -66,7 +66,6 @@ static void errors_name_the_file(void **state)
 {
 	char path[SCRATCH_MAX + 64];
 	struct buf out = BUF_INIT(100);
-	struct span bytes;
 	struct err err;
 
 	(void)state;
@@ -74,8 +73,6 @@ static void errors_name_the_file(void **state)
 	assert_non_null(strstr(err.text, path));
 	assert_int_equal(io_read_file(dir, &out, &err), -EISDIR);
 	assert_int_equal(io_replace_file(path_of(path, "no/such"), SPAN("x"), 0600, &err), -ENOENT);
-	assert_int_equal(io_map_file(path_of(path, "none"), &bytes, &err), -ENOENT);
-	assert_int_equal(io_map_file(dir, &bytes, &err), -EINVAL);
 	assert_int_equal(io_sync_dir(path), -ENOENT);
 	buf_release(&out);
 }
@@ -124,20 +121,15 @@ static void a_lock_is_exclusive(void **state)
 	close(fd);
 }
 
-static void positions_and_mappings(void **state)
+static void positions(void **state)
 {
 	char path[SCRATCH_MAX + 64], text[8];
-	struct span bytes;
-	struct err err;
 
 	(void)state;
 	path_of(path, "data");
 	_cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
 	assert_true(fd >= 0);
-	assert_int_equal(io_map_file(path, &bytes, &err), 0);
-	assert_int_equal(bytes.len, 0);
-	io_unmap(bytes);
 	assert_int_equal(io_write_full(fd, "0123456789", 10), 0);
 	assert_int_equal(io_pwrite_full(fd, "xy", 2, 4), 0);
 	assert_int_equal(io_pread_full(fd, text, 8, 3), 7); /* up to the end of file */
@@ -145,9 +137,6 @@ static void positions_and_mappings(void **state)
 	assert_int_equal(lseek(fd, 8, SEEK_SET), 8);
 	assert_int_equal(io_read_full(fd, text, 8), 2);
 	assert_int_equal(io_read_full(-1, text, 8), -EBADF);
-	assert_int_equal(io_map_file(path, &bytes, &err), 0);
-	assert_true(span_eq(bytes, SPAN("0123xy6789")));
-	io_unmap(bytes);
 }
 
 /* Run `log` with stderr in a file, and give back what it wrote. */
@@ -211,7 +200,7 @@ int main(void)
 		cmocka_unit_test(files_of_proc_have_contents),
 		cmocka_unit_test(directories_are_made_to_the_depth),
 		cmocka_unit_test(a_lock_is_exclusive),
-		cmocka_unit_test(positions_and_mappings),
+		cmocka_unit_test(positions),
 		cmocka_unit_test(log_lines),
 	};
 
