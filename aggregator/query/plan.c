@@ -39,6 +39,7 @@ int run_plan(struct query_run *run)
 	run->reads.arena = &run->plan;
 	field_set_copy(&run->reads, &run->needs);
 	field_set_add_filter(&run->reads, run->query->filter);
+	field_set_add_filter(&run->reads, run->query->options.global_filter);
 	if (conf->has_time_range)
 		field_set_add(&run->reads, SPAN("_time"));
 	return run->needs.failed || run->reads.failed ? -ENOMEM : 0;
@@ -102,6 +103,7 @@ int query_explain(const struct query *query, const struct query_conf *conf, stru
 	field_set_init(&needs, &arena, true);
 	plan_needs(query, &needs);
 	field_set_add_filter(&needs, query->filter);
+	field_set_add_filter(&needs, query->options.global_filter);
 	plan_time(query, conf, &min, &max);
 
 	buf_puts(out, SPAN("query: "));

@@ -74,6 +74,8 @@ static int filter_block(struct query_run *run, struct rows *rows)
 	}
 	if (r >= 0)
 		r = filter_exec(run->query->filter, rows, bits);
+	if (r >= 0 && run->query->options.global_filter)
+		r = filter_exec(run->query->options.global_filter, rows, bits);
 	return r < 0 ? r : rows_keep(rows, bits);
 }
 

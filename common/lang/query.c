@@ -45,6 +45,13 @@ static int parse_count(struct lex *lex, struct span name, uint64_t *ret)
 	return r;
 }
 
+static int has_subquery(void *ctx, struct filter *leaf)
+{
+	(void)ctx;
+	return leaf->values.subquery ? -EINVAL : 0;
+}
+
+/* A sub-query in it would be under the global filter itself, without an end. */
 static int parse_global_filter(struct lex *lex, struct filter **ret)
 {
 	struct query *query;
@@ -55,6 +62,8 @@ static int parse_global_filter(struct lex *lex, struct filter **ret)
 		return r;
 	if (query->npipes)
 		return lex_error_at(lex, pos, "a global filter has no pipes");
+	if (filter_walk(query->filter, has_subquery, NULL) < 0)
+		return lex_error_at(lex, pos, "a global filter has no sub-queries");
 	*ret = query->filter;
 	return 0;
 }

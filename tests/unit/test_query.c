@@ -225,6 +225,9 @@ static void test_subqueries(void **state)
 	expect("n:=1 | fields n | union (n:=2 | fields n | union (n:=3 | fields n))", source,
 	       "n=1;\nn=2;\nn=3;\n");
 	expect("n:=1 | fields n | union (n:=2 | fields n) | limit 1", source, "n=1;\n");
+	expect("options(global_filter=(n:<9)) n:in(g:=3 | fields n) | fields n", source, "n=3;\n");
+	expect("options(global_filter=(n:<11)) n:in(g:=3 | fields n) | fields n", source,
+	       "n=3;\nn=10;\n");
 	expect("n:<2 | fields n | union rows({\"n\":\"x\"},{\"m\":5})", source,
 	       "n=0;\nn=1;\nn=x;\nm=5;\n");
 	source_close(source);
