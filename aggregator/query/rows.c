@@ -118,11 +118,30 @@ static int gather_column(struct rows *rows, struct column *column, const uint32_
 	return r;
 }
 
+/*
+ * When one row in eight or fewer is left, the texts of the others aren't made:
+ * the fields of a needle, of the last 100 rows.
+ */
+static int load_column(struct rows *rows, struct span name, struct column *ret, struct err *reterr)
+{
+	struct row_block *block = rows->block;
+
+	if (!block->ops->load_some || !rows->picked || rows->n > block->nrows / 8)
+		return block->ops->load(block, name, rows->arena, ret, reterr);
+	uint64_t *wanted = ARENA_ARRAY(rows->arena, uint64_t, BITMAP_WORDS(block->nrows));
+
+	if (!wanted)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < rows->n; i++)
+		bit_set(wanted, rows->picked[i]);
+	return block->ops->load_some(block, name, wanted, rows->arena, ret, reterr);
+}
+
 static void load(struct rows *rows, struct rows_field *field)
 {
 	struct err err = {.text = ""};
 	struct column column;
-	int r = rows->block->ops->load(rows->block, field->source, rows->arena, &column, &err);
+	int r = load_column(rows, field->source, &column, &err);
 
 	rows->loads++;
 	field->state = ROWS_LOADED;

@@ -73,11 +73,13 @@ static int const_put(struct codec_context *ctx, const struct values *values, str
 }
 
 static int const_get(const struct column_entry *entry, struct cursor *in, uint32_t nrows,
-		     struct arena *tmp, struct arena *keep, struct column *ret)
+		     const uint64_t *wanted, struct arena *tmp, struct arena *keep,
+		     struct column *ret)
 {
 	struct span value = arena_dup(keep, entry->value);
 
 	(void)in;
+	(void)wanted;
 	(void)tmp;
 	if (entry->value.len && !value.ptr)
 		return -ENOMEM;
@@ -118,12 +120,14 @@ static int time_put(struct codec_context *ctx, const struct values *values, stru
 }
 
 static int time_get(const struct column_entry *entry, struct cursor *in, uint32_t nrows,
-		    struct arena *tmp, struct arena *keep, struct column *ret)
+		    const uint64_t *wanted, struct arena *tmp, struct arena *keep,
+		    struct column *ret)
 {
 	int64_t *times = ARENA_ARRAY(keep, int64_t, nrows);
 	uint64_t unit = cursor_varint(in);
 
 	(void)entry;
+	(void)wanted;
 	(void)tmp;
 	if (!times)
 		return -ENOMEM;

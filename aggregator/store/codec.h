@@ -77,11 +77,13 @@ struct codec {
 		   struct column_entry *entry);
 	/*
 	 * `tmp` lives as long as the call, `keep` as long as the column.  `in`
-	 * is the verified chunk, with INTS_SLACK bytes behind it.
+	 * is the verified chunk, with INTS_SLACK bytes behind it.  Texts of
+	 * rows that aren't `wanted` may stay empty; NULL = all are.
 	 * 0, -EBADMSG, -ENOMEM.
 	 */
 	int (*get)(const struct column_entry *entry, struct cursor *in, uint32_t nrows,
-		   struct arena *tmp, struct arena *keep, struct column *ret);
+		   const uint64_t *wanted, struct arena *tmp, struct arena *keep,
+		   struct column *ret);
 };
 
 extern const struct codec *const codecs[CODEC_COUNT];

@@ -54,13 +54,26 @@ static bool read_id(enum layout layout, struct span text, size_t id_len, uint8_t
 	return true;
 }
 
-static void write_id(enum layout layout, const uint8_t *id, size_t id_len, char *text)
+/* Both digits of every byte: one copy a byte of the id. */
+struct digit_pairs {
+	char of[256][2];
+};
+
+static void fill_pairs(struct digit_pairs *pairs)
 {
-	for (size_t at = 0, i = 0; i < id_len; i++) {
+	for (unsigned i = 0; i < 256; i++) {
+		pairs->of[i][0] = hex_digits[i >> 4];
+		pairs->of[i][1] = hex_digits[i & 15];
+	}
+}
+
+static void write_id(const struct digit_pairs *pairs, enum layout layout, const uint8_t *id,
+		     size_t id_len, char *text)
+{
+	for (size_t at = 0, i = 0; i < id_len; i++, at += 2) {
 		if (dash_at(layout, at))
 			text[at++] = '-';
-		text[at++] = hex_digits[id[i] >> 4];
-		text[at++] = hex_digits[id[i] & 15];
+		memcpy(text + at, pairs->of[id[i]], 2);
 	}
 }
 
@@ -111,10 +124,11 @@ static int hex_put(struct codec_context *ctx, const struct values *values, struc
 	return r < 0 ? r : 1;
 }
 
-/* The `n` ids that follow, as texts. */
-static int read_ids(struct cursor *in, enum layout layout, size_t id_len, struct arena *keep,
-		    struct span *texts, size_t n)
+/* The `n` ids that follow, as texts: those `wanted`, or all. */
+static int read_ids(struct cursor *in, enum layout layout, size_t id_len, const uint64_t *wanted,
+		    struct arena *keep, struct span *texts, size_t n)
 {
+	struct digit_pairs pairs;
 	size_t len = text_len(layout, id_len);
 	struct span ids = cursor_bytes(in, (uint64_t)n * id_len);
 	char *text = arena_alloc(keep, n * len);
@@ -123,15 +137,20 @@ static int read_ids(struct cursor *in, enum layout layout, size_t id_len, struct
 		return -EBADMSG;
 	if (!text)
 		return -ENOMEM;
-	for (size_t i = 0; i < n; i++, text += len) {
-		write_id(layout, (const uint8_t *)ids.ptr + i * id_len, id_len, text);
+	fill_pairs(&pairs);
+	for (size_t i = 0; i < n; i++) {
+		if (wanted && !bit_get(wanted, i))
+			continue;
+		write_id(&pairs, layout, (const uint8_t *)ids.ptr + i * id_len, id_len, text);
 		texts[i] = span_of(text, len);
+		text += len;
 	}
 	return 0;
 }
 
 static int hex_get(const struct column_entry *entry, struct cursor *in, uint32_t nrows,
-		   struct arena *tmp, struct arena *keep, struct column *ret)
+		   const uint64_t *wanted, struct arena *tmp, struct arena *keep,
+		   struct column *ret)
 {
 	struct span *texts = ARENA_ARRAY(keep, struct span, nrows);
 	uint8_t layout = cursor_u8(in), id_len = cursor_u8(in);
@@ -153,10 +172,10 @@ static int hex_get(const struct column_entry *entry, struct cursor *in, uint32_t
 
 		if (in->failed || !list)
 			return in->failed || nlist > n ? -EBADMSG : -ENOMEM;
-		r = read_ids(in, layout, id_len, keep, list, nlist);
+		r = read_ids(in, layout, id_len, NULL, keep, list, nlist);
 		r = r < 0 ? r : codes_get(in, tmp, list, nlist, texts, n);
 	} else {
-		r = read_ids(in, layout, id_len, keep, texts, n);
+		r = read_ids(in, layout, id_len, present ? NULL : wanted, keep, texts, n);
 	}
 	if (r < 0)
 		return r;

@@ -58,11 +58,11 @@ static int text_put(struct codec_context *ctx, const struct values *values, stru
 	return r < 0 ? r : 1;
 }
 
-static int read_texts(struct cursor *in, struct arena *tmp, struct arena *keep, struct span *texts,
-		      size_t n)
+static int read_texts(struct cursor *in, const uint64_t *wanted, struct arena *tmp,
+		      struct arena *keep, struct span *texts, size_t n)
 {
 	if (cursor_u8(in) == 0)
-		return strings_get(in, tmp, keep, texts, n);
+		return strings_get(in, wanted, tmp, keep, texts, n);
 	uint64_t nlist = cursor_varint(in);
 
 	if (in->failed || nlist > n)
@@ -71,13 +71,14 @@ static int read_texts(struct cursor *in, struct arena *tmp, struct arena *keep, 
 
 	if (!list)
 		return -ENOMEM;
-	int r = strings_get(in, tmp, keep, list, nlist);
+	int r = strings_get(in, NULL, tmp, keep, list, nlist);
 
 	return r < 0 ? r : codes_get(in, tmp, list, nlist, texts, n);
 }
 
 static int text_get(const struct column_entry *entry, struct cursor *in, uint32_t nrows,
-		    struct arena *tmp, struct arena *keep, struct column *ret)
+		    const uint64_t *wanted, struct arena *tmp, struct arena *keep,
+		    struct column *ret)
 {
 	struct span *texts = ARENA_ARRAY(keep, struct span, nrows);
 	const uint64_t *present;
@@ -88,7 +89,8 @@ static int text_get(const struct column_entry *entry, struct cursor *in, uint32_
 		return -ENOMEM;
 	int r = presence_get(in, nrows, tmp, &present, &n);
 
-	r = r < 0 ? r : read_texts(in, tmp, keep, texts, n);
+	/* Place and row are the same only where every row has a text. */
+	r = r < 0 ? r : read_texts(in, present ? NULL : wanted, tmp, keep, texts, n);
 	if (r < 0)
 		return r;
 	presence_spread_texts(texts, nrows, present, n);

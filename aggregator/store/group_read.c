@@ -130,7 +130,8 @@ static int read_chunk(const struct group *group, const struct column_entry *entr
 }
 
 static int read_column(const struct group *group, const struct column_entry *entry,
-		       struct arena *tmp, struct arena *keep, struct column *ret)
+		       const uint64_t *wanted, struct arena *tmp, struct arena *keep,
+		       struct column *ret)
 {
 	struct span chunk;
 	int r = read_chunk(group, entry, tmp, &chunk);
@@ -139,7 +140,7 @@ static int read_column(const struct group *group, const struct column_entry *ent
 		return r;
 	struct cursor in = cursor_of(chunk);
 
-	r = codecs[entry->codec]->get(entry, &in, group->info.nrows, tmp, keep, ret);
+	r = codecs[entry->codec]->get(entry, &in, group->info.nrows, wanted, tmp, keep, ret);
 	if (r < 0)
 		return r;
 	if (cursor_left(&in))
@@ -148,13 +149,13 @@ static int read_column(const struct group *group, const struct column_entry *ent
 	return entry->name.len && !ret->name.ptr ? -ENOMEM : 0;
 }
 
-int group_column(const struct group *group, const struct column_entry *entry, struct arena *arena,
-		 struct column *ret)
+int group_column(const struct group *group, const struct column_entry *entry,
+		 const uint64_t *wanted, struct arena *arena, struct column *ret)
 {
 	struct arena tmp;
 
 	arena_init(&tmp, COLUMN_BYTES_MAX);
-	int r = read_column(group, entry, &tmp, arena, ret);
+	int r = read_column(group, entry, wanted, &tmp, arena, ret);
 
 	arena_release(&tmp);
 	return r;
@@ -199,7 +200,7 @@ int group_verify(const struct group *group, bool deep, struct err *reterr)
 		struct span chunk;
 
 		arena_reset(&arena);
-		r = deep ? group_column(group, entry, &arena, &column)
+		r = deep ? group_column(group, entry, NULL, &arena, &column)
 			 : read_chunk(group, entry, &arena, &chunk);
 		if (r < 0)
 			return err_set(reterr, r, "column %.*s: %s", SPAN_FMT(entry->name),

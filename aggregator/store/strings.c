@@ -58,14 +58,14 @@ int strings_put(struct codec_context *ctx, struct buf *out, const struct span *t
 	return plain_put(ctx, out, texts, n);
 }
 
-int strings_get(struct cursor *in, struct arena *tmp, struct arena *keep, struct span *ret,
-		size_t n)
+int strings_get(struct cursor *in, const uint64_t *wanted, struct arena *tmp, struct arena *keep,
+		struct span *ret, size_t n)
 {
 	switch (cursor_u8(in)) {
 	case FORM_PLAIN:
 		return plain_get(in, tmp, keep, ret, n);
 	case FORM_TEMPLATES:
-		return templates_get(in, tmp, keep, ret, n);
+		return templates_get(in, wanted, tmp, keep, ret, n);
 	default:
 		return -EBADMSG;
 	}

@@ -25,16 +25,19 @@
 
 /* 0, or -ENOMEM; other errors are out->failed. */
 int strings_put(struct codec_context *ctx, struct buf *out, const struct span *texts, size_t n);
-/* Read `n` texts into the arena `keep`.  0, -EBADMSG, -ENOMEM. */
-int strings_get(struct cursor *in, struct arena *tmp, struct arena *keep, struct span *ret,
-		size_t n);
+/*
+ * Read `n` texts into the arena `keep`; those that aren't `wanted` (a bitmap;
+ * NULL = all are) may stay as they are.  0, -EBADMSG, -ENOMEM.
+ */
+int strings_get(struct cursor *in, const uint64_t *wanted, struct arena *tmp, struct arena *keep,
+		struct span *ret, size_t n);
 
 /* The two forms, for strings.c. */
 int plain_put(struct codec_context *ctx, struct buf *out, const struct span *texts, size_t n);
 int plain_get(struct cursor *in, struct arena *tmp, struct arena *keep, struct span *ret, size_t n);
 /* 1: stored; 0: not worth it, `out` as it was. */
 int templates_put(struct codec_context *ctx, struct buf *out, const struct span *texts, size_t n);
-int templates_get(struct cursor *in, struct arena *tmp, struct arena *keep, struct span *ret,
-		  size_t n);
+int templates_get(struct cursor *in, const uint64_t *wanted, struct arena *tmp, struct arena *keep,
+		  struct span *ret, size_t n);
 
 #endif

@@ -194,8 +194,8 @@ static bool join(struct joiner *j, struct template *t, struct span *ret)
 	return fits;
 }
 
-int templates_get(struct cursor *in, struct arena *tmp, struct arena *keep, struct span *ret,
-		  size_t n)
+int templates_get(struct cursor *in, const uint64_t *wanted, struct arena *tmp, struct arena *keep,
+		  struct span *ret, size_t n)
 {
 	struct joiner j = {.in = in, .tmp = tmp};
 	size_t ntexts;
@@ -214,8 +214,13 @@ int templates_get(struct cursor *in, struct arena *tmp, struct arena *keep, stru
 	j.end = j.at + total;
 	r = read_slots(&j, &ntexts);
 	r = r < 0 ? r : read_texts(&j, ntexts);
-	for (size_t i = 0; r == 0 && i < n; i++)
-		if (!join(&j, &j.templates[j.ids[i]], &ret[i]))
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		struct template *t = &j.templates[j.ids[i]];
+
+		if (wanted && !bit_get(wanted, i))
+			t->next++;
+		else if (!join(&j, t, &ret[i]))
 			r = -EBADMSG;
+	}
 	return r;
 }

@@ -278,15 +278,22 @@ int num_parse_size(struct span text, uint64_t *ret_bytes)
 	return -EINVAL;
 }
 
+static size_t digits_of(uint64_t n)
+{
+	size_t digits = 1;
+
+	for (; n >= 10000; n /= 10000)
+		digits += 4;
+	return digits + (n >= 10) + (n >= 100) + (n >= 1000);
+}
+
 static size_t put_digits(char *text, uint64_t n)
 {
-	char digits[20];
-	size_t len = 0;
+	size_t len = digits_of(n), at = len;
 
 	do
-		digits[sizeof(digits) - ++len] = (char)('0' + n % 10);
+		text[--at] = (char)('0' + n % 10);
 	while (n /= 10);
-	memcpy(text, digits + sizeof(digits) - len, len);
 	return len;
 }
 

@@ -84,6 +84,12 @@ struct row_block_ops {
 	 */
 	int (*load)(struct row_block *block, struct span name, struct arena *arena,
 		    struct column *ret, struct err *reterr);
+	/*
+	 * The same for a few rows: texts of others than `wanted` (a bitmap) may
+	 * come out empty, which saves making them.  NULL = load() is as good.
+	 */
+	int (*load_some)(struct row_block *block, struct span name, const uint64_t *wanted,
+			 struct arena *arena, struct column *ret, struct err *reterr);
 	/* The names of all fields that some row has; in the arena or the block. */
 	int (*names)(struct row_block *block, struct arena *arena, const struct span **ret_names,
 		     size_t *ret_n, struct err *reterr);

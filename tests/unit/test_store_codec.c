@@ -393,7 +393,7 @@ static void spoil_column(const struct group *group, const struct column_entry *e
 
 		arena_init(&tmp, 64 << 20);
 		arena_init(&keep, 64 << 20);
-		int r = codecs[entry->codec]->get(entry, &in, group->info.nrows, &tmp, &keep,
+		int r = codecs[entry->codec]->get(entry, &in, group->info.nrows, NULL, &tmp, &keep,
 						  &column);
 
 		assert_true(r == 0 || r == -EBADMSG || r == -ENOMEM);
