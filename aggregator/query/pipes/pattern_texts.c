@@ -1,25 +1,145 @@
 #include "aggregator/query/pipes/pattern_texts.h"
 
 #include "aggregator/query/text/collapse.h"
+#include "common/base/cleanup.h"
+#include "common/base/map.h"
+#include <errno.h>
 
 #define PATTERN_TEXT_MAX (1u << 20)
+#define DICT_MAX         256
+
+/*
+ * The patterns of a batch.  Naming what groups of <N> stand for costs several
+ * searches a text, so it is done once for each text without its numbers:
+ *
+ *	message ─ collapse ─▶ "user <N> from <N>.<N>.<N>.<N>" ─ map ─▶ pattern
+ */
+struct batch {
+	struct rows *rows;
+	struct map known; /* text without numbers → number of its pattern */
+	struct buf text;
+	struct span *list; /* the patterns, rows->n at most */
+	size_t nlist;
+};
+
+static int batch_init(struct batch *batch, struct rows *rows)
+{
+	*batch = (struct batch){.rows = rows, .text = BUF_INIT(PATTERN_TEXT_MAX)};
+	batch->list = ARENA_ARRAY(rows->arena, struct span, (size_t)rows->n + 1);
+	return batch->list ? 0 : -ENOMEM;
+}
+
+static void batch_release(struct batch *batch)
+{
+	map_release(&batch->known);
+	buf_release(&batch->text);
+}
+
+/* A text that is too long when collapsed has the pattern of what fits. */
+static int add_pattern(struct batch *batch, union map_value *value)
+{
+	struct arena *arena = batch->rows->arena;
+	struct span collapsed = buf_span(&batch->text);
+	struct span key = collapsed.len ? arena_dup(arena, collapsed) : SPAN("");
+
+	if (!key.ptr)
+		return -ENOMEM;
+	value->n = batch->nlist;
+	map_rekey(&batch->known, collapsed, key);
+	if (!batch->text.failed)
+		text_prettify_nums(&batch->text, 0);
+	batch->list[batch->nlist++] = arena_dup(arena, buf_span(&batch->text));
+	return arena->overflowed ? -ENOMEM : 0;
+}
+
+/* The number of the message's pattern in the list, or -ENOMEM. */
+static int64_t pattern_of(struct batch *batch, struct span message)
+{
+	bool added;
+
+	buf_reset(&batch->text);
+	text_collapse_nums(message, &batch->text);
+	union map_value *value = map_put(&batch->known, buf_span(&batch->text), &added);
+
+	if (!value)
+		return -ENOMEM;
+	uint64_t number = added ? batch->nlist : value->n;
+
+	return added && add_pattern(batch, value) < 0 ? -ENOMEM : (int64_t)number;
+}
+
+/* The number of each row's pattern; equal messages in a row are looked at once. */
+static int number_rows(struct batch *batch, const struct span *messages, uint32_t *numbers)
+{
+	for (uint32_t i = 0; i < batch->rows->n; i++) {
+		if (i && span_eq(messages[i], messages[i - 1])) {
+			numbers[i] = numbers[i - 1];
+			continue;
+		}
+		int64_t number = pattern_of(batch, messages[i]);
+
+		if (number < 0)
+			return (int)number;
+		numbers[i] = (uint32_t)number;
+	}
+	return 0;
+}
+
+static int as_texts(const struct batch *batch, const uint32_t *numbers, struct span **ret)
+{
+	uint32_t n = batch->rows->n;
+	struct span *texts = ARENA_ARRAY(batch->rows->arena, struct span, (size_t)n + 1);
+
+	for (uint32_t i = 0; texts && i < n; i++)
+		texts[i] = batch->list[numbers[i]];
+	*ret = texts;
+	return texts ? 0 : -ENOMEM;
+}
+
+static int as_dict(const struct batch *batch, const uint32_t *numbers, struct column *ret)
+{
+	uint32_t n = batch->rows->n;
+	uint8_t *codes = arena_alloc(batch->rows->arena, (size_t)n + 1);
+
+	for (uint32_t i = 0; codes && i < n; i++)
+		codes[i] = (uint8_t)numbers[i];
+	*ret = (struct column){.kind = COLUMN_DICT,
+			       .nrows = n,
+			       .codes = codes,
+			       .dict = batch->list,
+			       .ndict = (uint32_t)batch->nlist};
+	return codes ? 0 : -ENOMEM;
+}
+
+/* As a dictionary into ret_column, if that is asked for and fits; else as texts. */
+static int patterns_of(struct rows *rows, const struct span *messages, struct column *ret_column,
+		       struct span **ret_texts)
+{
+	_cleanup_(batch_release) struct batch batch;
+	int r = batch_init(&batch, rows);
+	uint32_t *numbers = ARENA_ARRAY(rows->arena, uint32_t, (size_t)rows->n + 1);
+
+	if (r < 0 || !numbers)
+		return -ENOMEM;
+	r = number_rows(&batch, messages, numbers);
+	if (r >= 0 && ret_column && batch.nlist <= DICT_MAX)
+		return as_dict(&batch, numbers, ret_column);
+	return r < 0 ? r : as_texts(&batch, numbers, ret_texts);
+}
 
 struct span *pattern_texts(struct rows *rows, const struct span *messages)
 {
-	struct span *texts = ARENA_ARRAY(rows->arena, struct span, (size_t)rows->n + 1);
-	struct buf text = BUF_INIT(PATTERN_TEXT_MAX);
+	struct span *texts;
 
-	for (uint32_t i = 0; texts && i < rows->n; i++) {
-		if (i && span_eq(messages[i], messages[i - 1])) {
-			texts[i] = texts[i - 1];
-			continue;
-		}
-		buf_reset(&text);
-		text_collapse_nums(messages[i], &text);
-		if (!text.failed)
-			text_prettify_nums(&text, 0);
-		texts[i] = arena_dup(rows->arena, buf_span(&text));
-	}
-	buf_release(&text);
-	return rows->arena->overflowed ? NULL : texts;
+	return patterns_of(rows, messages, NULL, &texts) < 0 ? NULL : texts;
+}
+
+int pattern_column(struct rows *rows, const struct span *messages, struct column *ret)
+{
+	struct span *texts = NULL;
+	int r = patterns_of(rows, messages, ret, &texts);
+
+	if (r >= 0 && texts)
+		*ret = (struct column){.kind = COLUMN_TEXT, .nrows = rows->n, .texts = texts};
+	return r;
 }

@@ -10,5 +10,7 @@
 
 /* One for each of rows->n messages, in the rows' arena; NULL = no memory. */
 struct span *pattern_texts(struct rows *rows, const struct span *messages);
+/* The same as a column without a name: a dictionary where there are few.  0 or -ENOMEM. */
+int pattern_column(struct rows *rows, const struct span *messages, struct column *ret);
 
 #endif

@@ -163,14 +163,13 @@ static struct column *group_columns(const struct pipe_patterns *pipe, struct row
 				    const struct span *messages)
 {
 	struct column *columns = ARENA_ARRAY(rows->arena, struct column, pipe->by.len + 1);
-	struct span *texts = pattern_texts(rows, messages);
+	struct column *pattern = columns ? &columns[pipe->by.len] : NULL;
 
-	if (!columns || !texts)
+	if (!columns || pattern_column(rows, messages, pattern) < 0)
 		return NULL;
+	pattern->name = SPAN("pattern");
 	for (size_t i = 0; i < pipe->by.len; i++)
 		columns[i] = *rows_column(rows, pipe->by.ptr[i]);
-	columns[pipe->by.len] = (struct column){
-		.kind = COLUMN_TEXT, .nrows = rows->n, .name = SPAN("pattern"), .texts = texts};
 	return columns;
 }
 
@@ -179,13 +178,15 @@ static int patterns_push(struct stage *stage, unsigned worker, struct rows *rows
 	const struct pipe_patterns *pipe = stage_pipe(stage);
 	struct patterns *patterns = stage_state(stage, worker);
 	const struct span *messages = rows_texts(rows, pipe->at);
-	const struct span *times = rows_texts(rows, SPAN("_time"));
-	struct column *columns = group_columns(pipe, rows, messages);
+	const struct column *time = rows_column(rows, SPAN("_time"));
+	const struct span *times =
+		time->kind == COLUMN_TIME ? NULL : rows_texts(rows, SPAN("_time"));
+	const int64_t *stamps = time->kind == COLUMN_TIME ? time->ints : NULL;
+	struct column *columns = rows->failed ? NULL : group_columns(pipe, rows, messages);
 	char **states;
-	int64_t ns;
 
 	if (!columns)
-		return -ENOMEM;
+		return rows->failed ? rows->failed : -ENOMEM;
 	int r = group_find(&patterns->groups, stage, columns, pipe->by.len + 1, rows->n,
 			   rows->arena, &states);
 
@@ -194,7 +195,9 @@ static int patterns_push(struct stage *stage, unsigned worker, struct rows *rows
 
 		if (p->count++ == 0)
 			p->example = arena_dup(&patterns->groups.arena.arena, messages[i]);
-		if (lang_time(times[i], &ns))
+		int64_t ns = stamps ? stamps[i] : 0;
+
+		if (stamps || lang_time(times[i], &ns))
 			pattern_hit(p, ns, 1);
 	}
 	if (r >= 0)
