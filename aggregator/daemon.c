@@ -347,6 +347,7 @@ int daemon_run(const struct flags *flags, struct setup *setup)
 	int r;
 
 	umask(077);
+	io_raise_file_limit(); /* each part of the store holds a file open */
 	catch_signals();
 	r = prepare(&d);
 	if (r < 0)

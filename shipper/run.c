@@ -1,5 +1,6 @@
 #include "shipper/run.h"
 #include "common/base/clock.h"
+#include "common/base/io.h"
 #include "common/base/log.h"
 #include "common/ops/notify.h"
 #include "shipper/discover.h"
@@ -9,7 +10,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -47,22 +47,12 @@ static int open_signals(void)
 	return fd < 0 ? -errno : fd;
 }
 
-static void raise_file_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
-}
-
 static int start(struct runner *r, struct err *err)
 {
 	char dir[4096];
 	const struct settings *settings = &r->setup->settings;
 
-	raise_file_limit();
+	io_raise_file_limit();
 	r->signal_fd = open_signals();
 	if (r->signal_fd < 0)
 		return err_set(err, r->signal_fd, "signals: %s", strerror(-r->signal_fd));

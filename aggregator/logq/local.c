@@ -5,6 +5,7 @@
 #include "aggregator/store/store.h"
 #include "common/base/cleanup.h"
 #include "common/base/clock.h"
+#include "common/base/io.h"
 #include <errno.h>
 #include <poll.h>
 
@@ -61,6 +62,7 @@ static int open_index(struct local *local, struct err *reterr)
 
 	if (!path)
 		return err_set(reterr, -ENOMEM, "out of memory");
+	io_raise_file_limit(); /* each part of the store holds a file open */
 	r = store_open(path, true, &(struct store_conf){0}, &local->store, reterr);
 	if (r < 0)
 		return r;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 ssize_t io_read_full(int fd, void *buffer, size_t n)
@@ -241,4 +242,14 @@ int io_lock_file(const char *path, struct err *reterr)
 		return err_set(reterr, -errno, "cannot lock %s: %s", path, strerror(errno));
 	}
 	return TAKE_FD(fd);
+}
+
+void io_raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit); /* refused: the limit is as it was */
 }

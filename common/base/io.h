@@ -37,4 +37,7 @@ int io_make_dirs(const char *path, mode_t mode, struct err *reterr);
  */
 int io_lock_file(const char *path, struct err *reterr);
 
+/* As many open files as the system allows: the soft limit goes up to the hard one. */
+void io_raise_file_limit(void);
+
 #endif
