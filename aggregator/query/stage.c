@@ -7,6 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static struct span stage_name(const struct stage *stage)
+{
+	struct span rest = span_cstr(stage->ops->names), name = SPAN("query");
+
+	span_cut(&rest, ' ', &name);
+	return name;
+}
+
 int stage_push(struct stage *stage, unsigned worker, struct rows *rows)
 {
 	int r;
@@ -20,19 +28,16 @@ int stage_push(struct stage *stage, unsigned worker, struct rows *rows)
 	r = stage->ops->push(stage, worker, rows);
 	if (r == -EBADMSG && rows->failed == r && stage->ops->lazy)
 		return r;
+	if (r == -ENOMEM && !rows->failed)
+		return stage_fail(stage, r,
+				  "pipe `%.*s` needs too much memory for the rows of one block; "
+				  "select fewer rows or fields",
+				  SPAN_FMT(stage_name(stage)));
 	if (r < 0)
 		return run_fail(stage->run, r, rows->failed ? rows->err.text : NULL);
 	if (r > 0)
 		atomic_store_explicit(&stage->full, true, memory_order_relaxed);
 	return r;
-}
-
-static struct span stage_name(const struct stage *stage)
-{
-	struct span rest = span_cstr(stage->ops->names), name = SPAN("query");
-
-	span_cut(&rest, ' ', &name);
-	return name;
 }
 
 int stage_fail(struct stage *stage, int code, const char *fmt, ...)
