@@ -30,6 +30,12 @@ enum mark_flag {
 	MARK_DONE = 8,      /* of a rotated file: its end was reached, nobody writes to it */
 };
 
+/*
+ * From this bit on, four a stream: the record before the offset was cut in the
+ * middle of its event, and in which state (events.h).  What continues it is marked.
+ */
+#define MARK_EVENT_SHIFT 8
+
 struct mark {
 	uint64_t offset;   /* next byte to read */
 	uint64_t sent_end; /* end of the last block before it, ≤ offset */

@@ -60,6 +60,15 @@ static const struct arg flag_table[] = {
 		.value = "FORMAT",
 	},
 	{
+		.opt = {.name = "multiline",
+			.type = SL_OPT_STR,
+			.offset = offsetof(struct flags, multiline),
+			.help = "none, auto, java, python, go, indent or start:REGEX: lines that "
+				"belong to the record before them"},
+		.letter = 'm',
+		.value = "MODE",
+	},
+	{
 		.opt = {.name = "filter",
 			.type = SL_OPT_LIST,
 			.offset = offsetof(struct flags, filters),
@@ -171,6 +180,7 @@ static int set_input(struct conf *conf, const struct flags *flags)
 	} own[] = {
 		{"service", "--service", flags->service},
 		{"parse", "--parse", flags->parse},
+		{"multiline", "--multiline", flags->multiline},
 		{"start_at", "--start-at", flags->start_at},
 	};
 

@@ -15,6 +15,7 @@
 #include "common/conf/program.h"
 #include "common/flow/chain.h"
 #include "common/parse/parse.h"
+#include "shipper/events.h"
 #include <stdbool.h>
 
 enum start_at { START_BEGINNING, START_END };
@@ -22,7 +23,7 @@ enum start_at { START_BEGINNING, START_END };
 /* The command line. */
 struct flags {
 	struct conf_flags conf;
-	struct sl_str state, to, service, host, start_at, listen, parse;
+	struct sl_str state, to, service, host, start_at, listen, parse, multiline;
 	struct sl_list labels, filters, files;
 	int once;
 };
@@ -31,15 +32,16 @@ struct flags {
 struct input {
 	struct sl_list paths, exclude;
 	struct sl_str service;
-	struct sl_str parse;
+	struct sl_str parse, multiline;
 	struct sl_list labels;
 	uint64_t max_line_bytes;
-	int64_t partial_timeout;
+	int64_t partial_timeout, multiline_timeout;
 	int start_at; /* enum start_at */
 	int follow_symlinks;
 
 	/* Built from the above. */
 	struct parser *parser;
+	struct joining joining;
 	struct buf resource;
 };
 

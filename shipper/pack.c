@@ -1,6 +1,5 @@
 #include "shipper/pack.h"
 #include "common/base/clock.h"
-#include "shipper/lines.h"
 #include <errno.h>
 
 #define MESSAGE_MAX   (BLOCK_RAW_MAX + (1u << 20))
@@ -11,11 +10,14 @@
 
 int pack_init(struct pack *pack, int level, uint64_t max_line_bytes)
 {
-	*pack = (struct pack){.message = BUF_INIT(MESSAGE_MAX)};
+	memset(pack, 0, sizeof(*pack));
+	buf_init(&pack->message, MESSAGE_MAX);
 	/* Fields, decoded copies and repairs of the longest line. */
 	arena_init(&pack->arena, 16 * max_line_bytes + (1 << 20));
-	int r = block_writer_new(level, &pack->writer);
+	int r = events_init(&pack->events, max_line_bytes);
 
+	if (r == 0)
+		r = block_writer_new(level, &pack->writer);
 	if (r == 0)
 		r = parser_new(SPAN("plain"), &pack->plain, NULL);
 	return r;
@@ -25,6 +27,7 @@ void pack_release(struct pack *pack)
 {
 	reader_release(&pack->reader);
 	arena_release(&pack->arena);
+	events_release(&pack->events);
 	block_writer_free(pack->writer);
 	buf_release(&pack->message);
 	parser_free(pack->plain);
@@ -81,35 +84,38 @@ static int add_record(struct pack *pack, const struct source *source, const stru
 	return r;
 }
 
-/* Records of reader.bytes until the block is full. */
-static struct lines fill(struct pack *pack, const struct source *source, bool flush,
-			 size_t line_max, struct packed *packed)
+/*
+ * Records of reader.bytes until the block is full; a group of events is never divided.
+ * True when it is not full: there was nothing more to take.
+ */
+static bool fill(struct pack *pack, const struct source *source, enum events_flush flush,
+		 size_t line_max, struct packed *packed)
 {
 	const struct buf *text = block_writer_text(pack->writer);
 	uint32_t records_max = source->records_max ? source->records_max : BLOCK_RECORDS_MAX;
+	struct events *events = &pack->events;
 	int64_t now = clock_real_ns();
-	struct lines lines;
-	struct line line;
+	struct line event;
 
-	lines_init(&lines, pack->reader.bytes, line_max, source->tail.mark.flags);
-	lines.at_zero = source->tail.mark.offset == 0;
-	packed->at_end = false;
-	while (text->len < BLOCK_RAW_TARGET && block_writer_records(pack->writer) < records_max) {
-		struct lines undo = lines;
-
-		if (!lines_next(&lines, flush && pack->reader.at_end, &line)) {
-			packed->at_end = pack->reader.at_end;
-			break;
-		}
-		int r = add_record(pack, source, &line, now, packed);
+	events_begin(events, &source->input->joining, pack->reader.bytes, line_max,
+		     source->tail.mark.flags);
+	events->lines.at_zero = source->tail.mark.offset == 0;
+	if (!pack->reader.at_end)
+		flush = EVENTS_HOLD;
+	while (events_rest(events) ||
+	       (text->len < BLOCK_RAW_TARGET && block_writer_records(pack->writer) < records_max)) {
+		if (!events_next(events, flush, &event))
+			return true;
+		int r = add_record(pack, source, &event, now, packed);
 
 		if (r < 0) {
-			lines = undo; /* first of the next block */
-			packed->too_large = block_writer_records(pack->writer) == 0;
+			/* First of the next block; but where a group does not fit, less of it. */
+			packed->too_large =
+				!events_undo(events) || block_writer_records(pack->writer) == 0;
 			break;
 		}
 	}
-	return lines;
+	return false;
 }
 
 static int finish(struct pack *pack, struct source *source, struct packed *packed)
@@ -147,32 +153,40 @@ static void adapt_read_size(struct source *source, size_t consumed, size_t raw)
 	source->read_size = size > READ_SIZE_MAX ? READ_SIZE_MAX : size;
 }
 
-ssize_t pack_block(struct pack *pack, struct source *source, bool flush, struct packed *ret)
+ssize_t pack_block(struct pack *pack, struct source *source, enum events_flush flush, size_t len,
+		   struct packed *ret)
 {
 	size_t line_max = source->line_max ? source->line_max : source->input->max_line_bytes;
 	size_t want = source->read_size;
 	struct packed packed = {.before = source->tail.mark};
-	struct lines lines;
+	const struct events *events = &pack->events;
+	bool ran_out;
 
 	for (;;) {
 		ssize_t n = tail_read(&source->tail, &pack->reader, want);
 
 		if (n < 0)
 			return n;
-		lines = fill(pack, source, flush, line_max, &packed);
-		if (packed.too_large)
+		ran_out = fill(pack, source, (size_t)n <= len ? flush : EVENTS_HOLD, line_max,
+			       &packed);
+		if (packed.too_large) {
+			block_writer_reset(pack->writer);
 			return -EMSGSIZE;
-		if (lines.at > 0 || pack->reader.at_end || want >= line_max + LINE_MARGIN)
+		}
+		if (events->lines.at > 0 || pack->reader.at_end || want >= line_max + LINE_MARGIN)
 			break;
 		want = want * 4 < line_max + LINE_MARGIN ? want * 4 : line_max + LINE_MARGIN;
 	}
+	size_t consumed = events->lines.at;
+
 	packed.records = (uint32_t)block_writer_records(pack->writer);
 	packed.raw = block_writer_text(pack->writer)->len;
-	packed.skipped = lines.skipped;
-	packed.at_end =
-		pack->reader.at_end && block_writer_text(pack->writer)->len < BLOCK_RAW_TARGET;
-	packed.partial = packed.at_end && lines.at < lines.bytes.len;
-	tail_consume(&source->tail, &pack->reader, lines.at, lines.flags);
+	packed.skipped = events->lines.skipped;
+	packed.at_end = pack->reader.at_end && ran_out;
+	packed.partial = packed.at_end && consumed < pack->reader.bytes.len;
+	packed.held = packed.partial && events->held;
+	packed.held_cri = packed.held && events->cri;
+	tail_consume(&source->tail, &pack->reader, consumed, events_flags(events));
 	if (packed.records) {
 		source->tail.mark.sent_end = source->tail.mark.offset;
 		int r = finish(pack, source, &packed);
@@ -182,8 +196,8 @@ ssize_t pack_block(struct pack *pack, struct source *source, bool flush, struct 
 			source->tail.mark = packed.before;
 			return r;
 		}
-		adapt_read_size(source, lines.at, packed.raw);
+		adapt_read_size(source, consumed, packed.raw);
 	}
 	*ret = packed;
-	return (ssize_t)lines.at;
+	return (ssize_t)consumed;
 }

@@ -22,6 +22,12 @@ static int64_t earlier(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+/* More records than were asked for: streams that interleave, which nothing but a cut divides. */
+static bool is_one_group(const struct source *source, uint32_t records)
+{
+	return source->records_max && records > source->records_max;
+}
+
 /*
  * The message was too large for the bus, or one line for a block (escapes make
  * it up to six times as long): send fewer records in one, and when it is one,
@@ -29,7 +35,7 @@ static int64_t earlier(int64_t a, int64_t b)
  */
 static void squeeze(struct source *source, uint32_t records)
 {
-	if (records > 1) {
+	if (records > 1 && !is_one_group(source, records)) {
 		source->records_max = records / 2;
 		return;
 	}
@@ -264,7 +270,7 @@ static void too_large(struct pipeline *p)
 	struct source *source = p->pending_source;
 	uint32_t records = p->pending->records;
 
-	if (records == 1 && source->line_max == LINE_MIN) {
+	if (source->line_max == LINE_MIN && (records == 1 || is_one_group(source, records))) {
 		abandon_pending(p);
 		return;
 	}
@@ -375,11 +381,15 @@ static void at_end(struct pipeline *p, struct source *source, const struct packe
 {
 	int64_t due = SOURCE_NEVER;
 
+	source->hold_ns = 0;
+	if (packed->held) /* parts join within one timeout: nothing joins behind two */
+		source->hold_ns = source->input->multiline_timeout * (packed->held_cri ? 2 : 1);
 	if (packed->partial) {
 		if (!source->partial_ns || source->partial_len != left)
 			source->partial_ns = now;
 		source->partial_len = left;
-		due = source->partial_ns + source->input->partial_timeout;
+		due = source->partial_ns +
+		      (source->hold_ns ? source->hold_ns : source->input->partial_timeout);
 		if (due <= now) /* what is left is nothing that can be flushed */
 			due = SOURCE_NEVER;
 	} else {
@@ -404,13 +414,28 @@ static void read_failed(struct pipeline *p, struct source *source, int error, in
 	source->due_ns = p->flush ? SOURCE_NEVER : now + source->backoff_ns;
 }
 
+/* What has not grown for long enough is not waited for any more. */
+static enum events_flush flush_of(const struct pipeline *p, const struct source *source,
+				  int64_t now)
+{
+	int64_t age = source->partial_ns ? now - source->partial_ns : 0;
+
+	if (p->flush)
+		return EVENTS_FLUSH_ALL;
+	if (!source->partial_ns || age < source->hold_ns)
+		return EVENTS_HOLD;
+	if (age >= source->input->partial_timeout)
+		return EVENTS_FLUSH_ALL;
+	return source->hold_ns ? EVENTS_FLUSH : EVENTS_HOLD;
+}
+
 /* One block of one source. */
 static void step(struct pipeline *p, struct source *source, int64_t now)
 {
-	bool flush = p->flush || (source->partial_ns &&
-				  now >= source->partial_ns + source->input->partial_timeout);
 	struct packed packed;
-	ssize_t n = pack_block(&p->pack, source, flush, &packed);
+	/* More than waits already came just now: that has the right to wait, too. */
+	size_t len = p->flush ? SIZE_MAX : source->partial_len;
+	ssize_t n = pack_block(&p->pack, source, flush_of(p, source, now), len, &packed);
 
 	if (n == -ESTALE) {
 		truncated(p, source, now);

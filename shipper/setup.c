@@ -14,6 +14,11 @@ static void build_input(struct setup *setup, struct conf_node *node, struct inpu
 
 	if (parser_new(setup_text(input->parse), &input->parser, &err) < 0)
 		conf_error(setup->conf, conf_get(node, "parse") ?: node, "%s", err.text);
+	if (multiline_init(&input->joining.multiline, setup_text(input->multiline), &err) < 0)
+		conf_error(setup->conf, conf_get(node, "multiline") ?: node, "%s", err.text);
+	input->joining.cri = span_eq(setup_text(input->parse), SPAN("auto")) ||
+			     span_eq(setup_text(input->parse), SPAN("cri"));
+	input->joining.pause_ns = input->multiline_timeout;
 	input->resource = BUF_INIT(64 << 10);
 	labels_json(&setup->settings.labels, &input->resource);
 	if (setup->settings.labels.len && input->labels.len)
@@ -95,6 +100,7 @@ void setup_free(struct setup *setup)
 		return;
 	for (size_t i = 0; i < setup->settings.inputs.len; i++) {
 		parser_free(setup_input(setup, i)->parser);
+		multiline_release(&setup_input(setup, i)->joining.multiline);
 		buf_release(&setup_input(setup, i)->resource);
 	}
 	chain_free(setup->chain);

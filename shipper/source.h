@@ -42,6 +42,7 @@ struct source {
 	int64_t due_ns;     /* monotonic: when to read next */
 	int64_t partial_ns; /* since when a line waits for its end; 0 = none does */
 	size_t partial_len; /* bytes of it */
+	int64_t hold_ns;    /* how long it may wait, if lines of an event do; else 0 */
 	int64_t quiet_ns;   /* ROTATED: since when it is at its end; 0 = it is not */
 	int64_t backoff_ns;
 	/* After -EMSGSIZE: records a block, bytes a line; 0 = no limit. */

@@ -12,13 +12,7 @@
  * that were joined (multiline.h) come here as one text of several lines, each
  * with its prefix; without them it is the service's line again.
  */
-struct cri {
-	struct span stream, body; /* body: up to the end of the text */
-	int64_t ns;
-	bool partial;
-};
-
-static bool read_prefix(struct span text, struct cri *ret)
+bool cri_read(struct span text, struct cri_line *ret)
 {
 	size_t n;
 
@@ -39,9 +33,13 @@ static bool read_prefix(struct span text, struct cri *ret)
 
 bool cri_is_partial(struct span line)
 {
-	struct cri cri;
+	ptrdiff_t space = line.len < 28 ? -1 : span_chr(span_take(line, 40), ' ');
+	struct cri_line cri;
 
-	return read_prefix(line, &cri) && cri.partial;
+	/* The letter first: nearly all lines are none, and a time takes long to read. */
+	if (space < 0 || line.len < (size_t)space + 9 || line.ptr[space + 8] != 'P')
+		return false;
+	return cri_read(line, &cri) && cri.partial;
 }
 
 /*
@@ -57,9 +55,9 @@ static struct span join_lines(struct arena *arena, struct span text)
 	if (!joined)
 		return (struct span){0};
 	while (span_cut(&text, '\n', &line)) {
-		struct cri cri = {.body = line};
+		struct cri_line cri = {.body = line};
 
-		read_prefix(line, &cri);
+		cri_read(line, &cri);
 		if (!after_part)
 			*out++ = '\n';
 		memcpy(out, cri.body.ptr, cri.body.len);
@@ -71,9 +69,9 @@ static struct span join_lines(struct arena *arena, struct span text)
 
 int format_cri(struct span text, int64_t observed_ns, struct record *rec)
 {
-	struct cri cri;
+	struct cri_line cri;
 
-	if (!read_prefix(text, &cri))
+	if (!cri_read(text, &cri))
 		return 0;
 	if (span_chr(text, '\n') >= 0) {
 		cri.body = join_lines(rec->arena, text);

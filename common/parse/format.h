@@ -36,7 +36,15 @@ format_fn format_klog;   /* E0301 12:00:00.123456   1 file.go:10] message */
 /* regex:PATTERN, named groups are fields; same return. */
 int format_regex(const struct regex *regex, struct span text, struct record *rec);
 
-/* A line of CRI that its runtime cut: the next one goes on. */
+/* A line that a container runtime wrapped; spans point into it. */
+struct cri_line {
+	struct span stream, body; /* body: up to the end of the text */
+	int64_t ns;
+	bool partial; /* the runtime cut it here: the next one of its stream goes on */
+};
+
+bool cri_read(struct span line, struct cri_line *ret);
+/* The same question as cri_read() and `partial`, quick where the answer is no. */
 bool cri_is_partial(struct span line);
 /* In `auto`, key=value lines must be nothing else; `logfmt` takes bare words too. */
 int logfmt_strict(struct span text, int64_t observed_ns, struct record *rec);

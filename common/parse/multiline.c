@@ -1,16 +1,8 @@
 #include "common/parse/multiline.h"
 #include "common/conf/regex.h"
-#include "common/parse/format.h"
 #include <errno.h>
 
-enum kind {
-	KIND_INDENT = 1,
-	KIND_JAVA = 2,
-	KIND_PYTHON = 4,
-	KIND_GO = 8,
-	KIND_START = 16,
-	KIND_CRI = 32
-};
+enum kind { KIND_INDENT = 1, KIND_JAVA = 2, KIND_PYTHON = 4, KIND_GO = 8, KIND_START = 16 };
 
 int multiline_init(struct multiline *m, struct span preset, struct err *reterr)
 {
@@ -18,11 +10,11 @@ int multiline_init(struct multiline *m, struct span preset, struct err *reterr)
 		struct span name;
 		unsigned kinds;
 	} presets[] = {
+		{{"none", 4}, 0},
 		{{"java", 4}, KIND_INDENT | KIND_JAVA},
 		{{"python", 6}, KIND_PYTHON},
 		{{"go", 2}, KIND_GO},
-		{{"auto", 4}, KIND_INDENT | KIND_JAVA | KIND_PYTHON | KIND_GO | KIND_CRI},
-		{{"cri", 3}, KIND_CRI},
+		{{"auto", 4}, KIND_INDENT | KIND_JAVA | KIND_PYTHON | KIND_GO},
 		{{"indent", 6}, KIND_INDENT},
 	};
 
@@ -32,15 +24,14 @@ int multiline_init(struct multiline *m, struct span preset, struct err *reterr)
 		return regex_new(span_skip(preset, 6), 0, &m->start, reterr);
 	}
 	for (size_t i = 0; i < sizeof(presets) / sizeof(presets[0]); i++)
-		if (span_eq(preset, presets[i].name))
+		if (span_eq(preset, presets[i].name)) {
 			m->kinds = presets[i].kinds;
-	if (!m->kinds)
-		return err_set(
-			reterr, -EINVAL,
-			"unknown multiline preset '%.*s': auto, java, python, go, cri, indent "
-			"or start:REGEX",
-			SPAN_FMT(span_take(preset, 64)));
-	return 0;
+			return 0;
+		}
+	return err_set(reterr, -EINVAL,
+		       "unknown multiline preset '%.*s': none, auto, java, python, go, indent "
+		       "or start:REGEX",
+		       SPAN_FMT(span_take(preset, 64)));
 }
 
 void multiline_release(struct multiline *m)
@@ -152,8 +143,6 @@ static bool belongs(struct multiline *m, struct span line)
 {
 	if (m->state == MULTILINE_NONE)
 		return false;
-	if (m->state == MULTILINE_CRI_PART)
-		return true;
 	/* JSON and a time in front always begin a record. */
 	if (line.len && (line.ptr[0] == '{' || (line.ptr[0] >= '0' && line.ptr[0] <= '9')))
 		return false;
@@ -177,12 +166,9 @@ bool multiline_continues(struct multiline *m, struct span line)
 	}
 	bool follows = belongs(m, line);
 
-	if (m->kinds & KIND_CRI && (!follows || m->state == MULTILINE_CRI_PART))
-		m->state = cri_is_partial(line) ? MULTILINE_CRI_PART : MULTILINE_TEXT;
 	if (follows)
 		return true;
-	if (m->state != MULTILINE_CRI_PART)
-		m->state = MULTILINE_TEXT;
+	m->state = MULTILINE_TEXT;
 	if (m->kinds & KIND_GO && go_begins(line))
 		m->state = MULTILINE_GO;
 	if (m->kinds & KIND_PYTHON && is_traceback(line))

@@ -23,11 +23,13 @@
  *	         last line, and the chain "During handling of the above …"
  *	go       from "panic:" or "fatal error:": goroutines, frames, blank
  *	         lines, until something else comes
- *	cri      the rest of a line that a container runtime cut (P … F)
- *	auto     all of these; a line that starts with '{' or with a digit never,
- *	         but for cri
+ *	auto     all of these; a line that starts with '{' or with a digit never
  *	indent   indented lines only
  *	start:R  whatever does not match the regex R
+ *	none     nothing
+ *
+ * The parts of a line that a container runtime cut (CRI) are no matter of
+ * these: they say themselves that they are parts, see cri_read().
  */
 #ifndef SLUICE_PARSE_MULTILINE_H
 #define SLUICE_PARSE_MULTILINE_H
@@ -43,7 +45,6 @@ enum multiline_state {
 	MULTILINE_PYTHON,     /* in the indented part of a traceback */
 	MULTILINE_PYTHON_END, /* behind its last line: another may be chained on */
 	MULTILINE_GO,         /* in a dump of goroutines */
-	MULTILINE_CRI_PART,   /* behind a part of a line that a container runtime cut */
 };
 
 struct multiline {

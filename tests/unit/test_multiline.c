@@ -88,14 +88,10 @@ static void the_first_line_starts_a_record_whatever_it_is(void **state)
 	check("start:^x", "+y\n|y\n+x\n");
 }
 
-static void parts_of_a_container_runtime_join(void **state)
+static void none_joins_nothing(void **state)
 {
 	(void)state;
-	check("auto", "+2026-03-01T12:00:00.000000001Z stdout P {\"msg\":\n"
-		      "|2026-03-01T12:00:00.000000002Z stdout P \"a\n"
-		      "|2026-03-01T12:00:00.000000003Z stdout F b\"}\n"
-		      "+2026-03-01T12:00:00.000000004Z stdout F c\n"
-		      "+2026-03-01T12:00:00.000000005Z stdout F d\n");
+	check("none", "+a\n+\tb\n+Caused by: c\n");
 }
 
 static void a_pattern_starts_records(void **state)
@@ -125,7 +121,7 @@ static void what_is_no_preset(void **state)
 
 	(void)state;
 	assert_int_equal(multiline_init(&m, SPAN("cobol"), &err), -EINVAL);
-	assert_non_null(strstr(err.text, "unknown multiline preset 'cobol': auto, java"));
+	assert_non_null(strstr(err.text, "unknown multiline preset 'cobol': none, auto, java"));
 	multiline_release(&m);
 	assert_int_equal(multiline_init(&m, SPAN("start:("), &err), -EINVAL);
 	multiline_release(&m);
@@ -136,7 +132,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(presets),
 		cmocka_unit_test(the_first_line_starts_a_record_whatever_it_is),
-		cmocka_unit_test(parts_of_a_container_runtime_join),
+		cmocka_unit_test(none_joins_nothing),
 		cmocka_unit_test(a_pattern_starts_records),
 		cmocka_unit_test(reset_forgets),
 		cmocka_unit_test(what_is_no_preset),

@@ -52,7 +52,7 @@ __attribute__((visibility("default"))) void *realloc(void *old, size_t size)
 /* The shapes that services write, in turn. */
 static void write_line(FILE *file, unsigned i)
 {
-	switch (i % 5) {
+	switch (i % 7) {
 	case 0:
 		fprintf(file, "{\"ts\":1700000000.5,\"level\":\"info\",\"msg\":\"request %u\",", i);
 		fprintf(file, "\"http\":{\"status\":200},\"text\":\"a\\nb\\u00e4\"}\n");
@@ -66,6 +66,14 @@ static void write_line(FILE *file, unsigned i)
 	case 3:
 		fprintf(file, "invalid \xff\xfe bytes %u\n", i);
 		break;
+	case 4:
+		fprintf(file, "\tat com.example.A.b(A.java:%u)\n", i);
+		break;
+	case 5:
+		fprintf(file, "2026-03-01T12:00:00.%09uZ stdout P cut\n", i);
+		fprintf(file, "2026-03-01T12:00:00.%09uZ stderr F whole\n", i);
+		fprintf(file, "2026-03-01T12:00:00.%09uZ stdout F rest\n", i);
+		break;
 	default:
 		fprintf(file, "{\"broken\": %u\n", i);
 	}
@@ -77,7 +85,7 @@ static size_t read_blocks(struct pack *pack, struct source *source, size_t block
 	size_t records = 0;
 
 	for (size_t i = 0; i < blocks; i++) {
-		ssize_t n = pack_block(pack, source, false, &packed);
+		ssize_t n = pack_block(pack, source, EVENTS_HOLD, 0, &packed);
 
 		assert_true(n > 0);
 		assert_true(packed.records > 0);
@@ -86,14 +94,13 @@ static size_t read_blocks(struct pack *pack, struct source *source, size_t block
 	return records;
 }
 
-static void test_no_allocation_per_record(void **state)
+static void check_no_allocation(const char *multiline)
 {
 	char dir[SCRATCH_MAX], path[SCRATCH_MAX + 16];
 	struct input input = {.parse = {0}, .max_line_bytes = 1 << 20};
 	struct source source = {.input = &input, .read_size = 128 << 10};
 	struct pack pack;
 	struct err err;
-	(void)state;
 
 	if (!COUNTING) {
 		print_message("# the sanitizer has malloc\n");
@@ -111,6 +118,8 @@ static void test_no_allocation_per_record(void **state)
 	source.labels = (struct wire_labels){SPAN("svc"), SPAN("host"), SPAN("/a.log"),
 					     SPAN("\"env\":\"test\"")};
 	assert_int_equal(parser_new(SPAN("auto"), &input.parser, &err), 0);
+	input.joining.cri = true;
+	assert_int_equal(multiline_init(&input.joining.multiline, span_cstr(multiline), &err), 0);
 	assert_int_equal(pack_init(&pack, 1, input.max_line_bytes), 0);
 
 	read_blocks(&pack, &source, 10);
@@ -126,10 +135,23 @@ static void test_no_allocation_per_record(void **state)
 	scratch_remove(dir);
 }
 
+static void test_no_allocation_per_record(void **state)
+{
+	(void)state;
+	check_no_allocation("none");
+}
+
+static void test_no_allocation_per_event(void **state)
+{
+	(void)state;
+	check_no_allocation("auto");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_allocation_per_record),
+		cmocka_unit_test(test_no_allocation_per_event),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

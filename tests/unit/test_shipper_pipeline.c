@@ -11,6 +11,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/num.h"
+#include "common/data/wire.h"
 #include "shipper/discover.h"
 #include "shipper/pipeline.h"
 #include "tests/unit/scratch.h"
@@ -20,12 +21,17 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include <cmocka.h>
 
 #define QUEUE_MAX 8
 #define WRITERS   3
 #define FILES     64 /* of one writer, by rotation */
+#define LINES_MAX 32768
+
+/* What is written: lines; events of several; what a container runtime makes of lines. */
+static enum { PLAIN, INDENT, CRI } mode;
 
 struct message {
 	char *bytes;
@@ -214,6 +220,7 @@ static void ship_start(struct ship *ship)
 	struct flags flags = {
 		.state = sl_cstr(ship->state),
 		.to = sl_cstr("dir:///fake"),
+		.multiline = sl_cstr(mode == INDENT ? "indent" : "none"),
 		.files = {files, 1},
 	};
 	struct err err;
@@ -273,28 +280,81 @@ static void assert_books_balance(struct ship *ship)
 struct index {
 	struct ledger *ledger;
 	struct block_reader *reader;
-	size_t fed;
+	struct arena arena;
+	size_t fed, joined, cut;
 	unsigned next[WRITERS][FILES]; /* number of the line that is due of each file */
 	int64_t sum;                   /* of all line numbers less what they should be */
+	unsigned char seen[WRITERS][FILES][LINES_MAX / 8];
 };
 
+/* "w 1 2 000012 xxxx…": writer, file, line */
 static void take_line(struct index *index, struct span line)
 {
-	struct span rest, number;
-	uint64_t n[3]; /* "message":"w 1 2 000012 xxxx…": writer, file, line */
-	ptrdiff_t at = span_find(line, SPAN("\"message\":\"w "));
+	struct span rest = span_skip(line, strlen("w ")), number;
+	uint64_t n[3];
 
-	assert_true(at >= 0);
-	rest = span_skip(line, (size_t)at + strlen("\"message\":\"w "));
+	if (!span_starts(line, SPAN("w ")))
+		fail_msg("this is no line: %.*s", SPAN_FMT(span_take(line, 80)));
 	for (int i = 0; i < 3; i++) {
 		assert_true(span_cut(&rest, ' ', &number));
 		assert_int_equal(num_parse_u64(number, &n[i]), 0);
 	}
-	assert_true(n[0] < WRITERS && n[1] < FILES);
-	if (!bus.gaps && n[2] != index->next[n[0]][n[1]])
+	assert_true(n[0] < WRITERS && n[1] < FILES && n[2] < LINES_MAX);
+	unsigned char *seen = &index->seen[n[0]][n[1]][n[2] / 8], bit = 1u << n[2] % 8;
+
+	if (*seen & bit)
+		fail_msg("writer %d, file %d: line %d twice", (int)n[0], (int)n[1], (int)n[2]);
+	*seen |= bit;
+	if (!bus.gaps && mode != CRI && n[2] != index->next[n[0]][n[1]])
 		fail_msg("writer %d, file %d: line %d where %d was due", (int)n[0], (int)n[1],
 			 (int)n[2], (int)index->next[n[0]][n[1]]);
 	index->sum += (int64_t)n[2] - index->next[n[0]][n[1]]++;
+}
+
+/*
+ * The lines of one message: those of an event begin with a tab, but for its
+ * first, which does only where the start of the event was shipped before; parts of a
+ * runtime's line end with a semicolon.
+ */
+static void take_message(struct index *index, struct span message, bool continued)
+{
+	char end = mode == CRI ? ';' : '\n';
+	struct span line;
+
+	for (unsigned i = 0; message.len && span_cut(&message, end, &line); i++) {
+		bool tab = span_starts(line, SPAN("\t"));
+
+		if (tab ? i == 0 && !continued : i > 0 && mode != CRI)
+			fail_msg("joined wrongly: %.*s", SPAN_FMT(span_take(line, 80)));
+		index->joined += i > 0;
+		take_line(index, tab ? span_skip(line, 1) : line);
+	}
+}
+
+/* What of the record is new, as aggregator/ingest.c takes it. */
+static void take_part(struct index *index, struct span line, uint64_t start, uint64_t end,
+		      struct ledger_range part)
+{
+	bool whole = part.from == start && part.to == end;
+	struct record rec;
+	size_t bad_at;
+
+	arena_reset(&index->arena);
+	record_init(&rec, &index->arena, line);
+	assert_int_equal(wire_read_record(line, &rec, &bad_at), 0);
+	struct span message = record_text(&rec, SPAN("message"));
+	bool continued = rec.flags & RECORD_CONTINUED;
+
+	if (!whole) {
+		assert_true(mode == INDENT && message.len + 1 == end - start);
+		message = span_skip(message, part.from - start);
+		message = span_take(message, part.to - part.from);
+		if (message.len && message.ptr[message.len - 1] == '\n')
+			message.len--;
+		continued = part.from > start;
+	}
+	index->cut += continued;
+	take_message(index, message, continued);
 }
 
 static void index_take(struct index *index, const struct message *message)
@@ -317,10 +377,8 @@ static void index_take(struct index *index, const struct message *message)
 		assert_true(block_range_next(&ranges, &start, &end));
 		uint64_t at = start;
 
-		if (!ledger_new_part(note.source, &at, end, &part))
-			continue;
-		assert_true(part.from == start && part.to == end);
-		take_line(index, line);
+		while (ledger_new_part(note.source, &at, end, &part))
+			take_part(index, line, start, end, part);
 	}
 	assert_int_equal(ledger_end(index->ledger, note.source, &block.header), 0);
 }
@@ -352,16 +410,32 @@ static int row_is_stored(void *ctx, const struct checkpoint_row *row)
 	return -1;
 }
 
+/* The prefix of a container runtime, at the time it is. */
+static void write_prefix(FILE *file)
+{
+	time_t seconds = clock_real_ns() / NS_PER_SEC;
+	char text[32];
+
+	strftime(text, sizeof(text), "%FT%T", gmtime(&seconds));
+	fprintf(file, "%s.%09dZ std%s %c ", text, (int)(clock_real_ns() % NS_PER_SEC),
+		pick(2) ? "out" : "err", pick(2) ? 'P' : 'F');
+}
+
 static void write_lines(struct writer *writer, unsigned which, unsigned n)
 {
 	FILE *file = fopen(writer->path, "a");
 
 	assert_non_null(file);
+	assert_true(writer->lines[writer->file] + n <= LINES_MAX);
 	for (unsigned i = 0; i < n; i++) {
+		if (mode == CRI)
+			write_prefix(file);
+		if (mode == INDENT && writer->lines[writer->file] && pick(3))
+			fputc('\t', file);
 		fprintf(file, "w %u %u %06u ", which, writer->file, writer->lines[writer->file]++);
 		for (unsigned fill = pick(10) ? pick(200) : pick(3000); fill; fill--)
 			fputc('a' + (int)pick(26), file);
-		fputc('\n', file);
+		fputs(mode == CRI ? ";\n" : "\n", file);
 	}
 	fclose(file);
 }
@@ -418,13 +492,15 @@ static void bus_reset(unsigned seed, unsigned fault_percent, size_t message_max)
 
 static void index_init(struct index *index)
 {
-	*index = (struct index){.fed = 0};
+	memset(index, 0, sizeof(*index));
+	arena_init(&index->arena, 16 << 20);
 	assert_int_equal(ledger_new(1000, &index->ledger), 0);
 	assert_int_equal(block_reader_new(&index->reader), 0);
 }
 
 static void index_release(struct index *index)
 {
+	arena_release(&index->arena);
 	ledger_free(index->ledger);
 	block_reader_free(index->reader);
 }
@@ -476,6 +552,8 @@ static void chaos(unsigned seed, unsigned steps, bool gaps)
 			ship_turn(&ship, (int64_t)pick(300) * NS_PER_MS);
 	}
 	settle_all(&ship, &index, writers);
+	if (mode != PLAIN)
+		assert_true(index.joined > 100 && index.cut > 0);
 	ship_kill(&ship);
 	index_release(&index);
 	scratch_remove(ship.dir);
@@ -495,6 +573,17 @@ static void test_chaos_with_gaps(void **state)
 	(void)state;
 	for (unsigned seed = 1; seed <= 10; seed++)
 		chaos(seed, 400, true);
+	bus_reset(0, 0, 0);
+}
+
+/* Events of several lines, cut by pauses and restarts at any place. */
+static void test_chaos_with_events(void **state)
+{
+	(void)state;
+	for (mode = INDENT; mode <= CRI; mode++)
+		for (unsigned seed = 1; seed <= 25; seed++)
+			chaos(seed, 400, seed % 4 == 0);
+	mode = PLAIN;
 	bus_reset(0, 0, 0);
 }
 
@@ -622,6 +711,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_chaos),
 		cmocka_unit_test(test_chaos_with_gaps),
+		cmocka_unit_test(test_chaos_with_events),
 		cmocka_unit_test(test_restart_loop_reads_nothing_again),
 		cmocka_unit_test(test_too_large_for_the_bus),
 		cmocka_unit_test(test_truncation),
