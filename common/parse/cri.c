@@ -33,10 +33,13 @@ bool cri_read(struct span text, struct cri_line *ret)
 
 bool cri_is_partial(struct span line)
 {
-	ptrdiff_t space = line.len < 28 ? -1 : span_chr(span_take(line, 40), ' ');
 	struct cri_line cri;
 
-	/* The letter first: nearly all lines are none, and a time takes long to read. */
+	if (line.len < 28 || line.ptr[0] < '0' || line.ptr[0] > '9')
+		return false;
+	/* The letter before the time, which takes long to read: nearly all lines are whole. */
+	ptrdiff_t space = span_chr(span_take(line, 40), ' ');
+
 	if (space < 0 || line.len < (size_t)space + 9 || line.ptr[space + 8] != 'P')
 		return false;
 	return cri_read(line, &cri) && cri.partial;
