@@ -190,9 +190,14 @@ static size_t pick_merge(const struct choice *choice, size_t *ret_first)
 	return best_n;
 }
 
-/* After a merge failed on damaged bytes: leave the parts that have them alone. */
+/*
+ * After a merge failed on damaged bytes: leave the parts that have them alone,
+ * or all of them when none shows, else the same merge is tried for ever.
+ */
 static void find_damage(struct part *const *inputs, size_t n)
 {
+	bool found = false;
+
 	for (size_t i = 0; i < n; i++) {
 		for (size_t g = 0; g < inputs[i]->ngroups && !inputs[i]->keep; g++) {
 			struct group group = {.source = &inputs[i]->source,
@@ -200,7 +205,10 @@ static void find_damage(struct part *const *inputs, size_t n)
 
 			inputs[i]->keep = group_verify(&group, true, NULL) < 0;
 		}
+		found |= inputs[i]->keep;
 	}
+	for (size_t i = 0; i < n && !found; i++)
+		inputs[i]->keep = true;
 }
 
 static void count_failure(struct store *s)
