@@ -207,6 +207,15 @@ static bool same_text(struct sl_str a, struct sl_str b)
 	return span_eq(setup_text(a), setup_text(b));
 }
 
+static bool same_list(const struct sl_list *a, const struct sl_list *b)
+{
+	bool same = a->len == b->len;
+
+	for (size_t i = 0; same && i < a->len; i++)
+		same = same_text(a->items[i], b->items[i]);
+	return same;
+}
+
 /* What a reload can't change, by name. */
 static void tell_unchanged(const struct settings *old, const struct settings *new)
 {
@@ -216,6 +225,8 @@ static void tell_unchanged(const struct settings *old, const struct settings *ne
 	} rows[] = {
 		{"source.from", same_text(old->source.from, new->source.from)},
 		{"source.partitions", same_text(old->source.partitions, new->source.partitions)},
+		{"source.queue", old->source.queue_bytes == new->source.queue_bytes},
+		{"source.kafka", same_list(&old->source.kafka, &new->source.kafka)},
 		{"store.path", same_text(old->store.path, new->store.path)},
 		{"store.commit_age", old->store.commit_age == new->store.commit_age},
 		{"store.memory", old->store.memory == new->store.memory},
