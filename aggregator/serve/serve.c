@@ -91,7 +91,8 @@ static int read_params(struct serve *serve, struct http_request *req, struct ans
 		r = err_set(reterr, -EINVAL, "limit: '%.*s' is no number", SPAN_FMT(limit));
 	if (r == 0 && timeout.len) {
 		if (num_parse_duration(timeout, &asked) < 0 || asked <= 0)
-			return err_set(reterr, -EINVAL, "timeout: '%.*s' is no duration",
+			return err_set(reterr, -EINVAL,
+				       "timeout: '%.*s' is no duration such as 500ms or 30s",
 				       SPAN_FMT(timeout));
 		if (!q->timeout_ns || asked < q->timeout_ns)
 			q->timeout_ns = asked;
