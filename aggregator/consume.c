@@ -11,7 +11,7 @@
 #include <pthread.h>
 
 #define LOOK_INTERVAL     (5 * NS_PER_SEC) /* at the bus's watermarks, for the lag */
-#define COMMIT_RETRY_MS   1000
+#define COMMIT_RETRY_S    1
 #define BUS_RETRY_MS      500
 #define QUARANTINE_REASON 600
 
@@ -195,7 +195,7 @@ static void committed(struct consume *c)
 	}
 	c->moved_since = 0;
 	counter_add(&c->counts.commits, 1);
-	gauge_set(&c->counts.commit_ns, clock_real_ns());
+	gauge_set(&c->counts.commit_s, clock_real_ns() / NS_PER_SEC);
 	gauge_set(&c->counts.sources, (int64_t)ledger_sources(c->ledger));
 	gauge_set(&c->counts.missing_bytes, (int64_t)ledger_missing(c->ledger));
 }
@@ -254,8 +254,8 @@ static int until_done(struct consume *c, disk_fn *fn, void *arg, const char *wha
 			pause_bus(c, true);
 			log_error("%s: %s; ingestion pauses until it works", what, err.text);
 		}
-		last = wait_ms(c, COMMIT_RETRY_MS);
-		counter_add(&c->counts.waited_ms, COMMIT_RETRY_MS);
+		last = wait_ms(c, COMMIT_RETRY_S * 1000);
+		counter_add(&c->counts.waited_s, COMMIT_RETRY_S);
 	}
 	set_health(c->conf->store_health, NULL);
 	if (began) {

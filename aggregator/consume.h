@@ -52,13 +52,13 @@ struct consume_counts {
 	struct counter lost_offsets; /* gone from the bus before they were read */
 	struct counter commits;
 	struct counter commit_failures;   /* each of them was tried again */
-	struct counter waited_ms;         /* for the disk */
+	struct counter waited_s;          /* for the disk */
 	struct counter poll_failures;     /* the bus could not be reached */
 	struct gauge partitions, stopped; /* assigned; stopped for good */
 	struct gauge lag;                 /* messages behind, as of the last look */
 	struct gauge sources, missing_bytes;
 	struct counter forgotten; /* sources, to stay below sources_max */
-	struct gauge commit_ns;   /* real time of the last commit */
+	struct gauge commit_s;    /* real time of the last commit */
 };
 
 struct consume;

@@ -16,7 +16,6 @@ void report_init(struct report *report, struct store *store, struct consume *con
 				  .consume = consume,
 				  .began_mono = clock_mono_ns(),
 				  .began_cpu = clock_cpu_ns(),
-				  .began_real = clock_real_ns(),
 				  .began_disk = stats.disk_bytes};
 }
 
@@ -60,7 +59,8 @@ static const struct row {
 	 CONSUME(lost_offsets), false},
 	{"commits", "Commits of rows and positions.", CONSUME(commits), false},
 	{"commit_failures", "Commits that had to be tried again.", CONSUME(commit_failures), false},
-	{"disk_wait_ms", "Time that ingestion waited for the disk.", CONSUME(waited_ms), false},
+	{"disk_wait_seconds", "Time that ingestion waited for the disk.", CONSUME(waited_s), false},
+	{"last_commit_timestamp_seconds", "When the last commit was.", CONSUME(commit_s), true},
 	{"poll_failures", "The bus could not be reached.", CONSUME(poll_failures), false},
 	{"partitions", "Partitions that are read.", CONSUME(partitions), true},
 	{"partitions_stopped", "Partitions that are not read any more.", CONSUME(stopped), true},

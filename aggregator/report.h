@@ -22,7 +22,7 @@ struct report_probe {
 struct report {
 	struct store *store;
 	struct consume *consume; /* NULL: idle */
-	int64_t began_mono, began_cpu, began_real;
+	int64_t began_mono, began_cpu;
 	uint64_t began_disk;
 	struct counter reloads, reload_failures;
 	struct report_probe probes[REPORT_PROBES];
