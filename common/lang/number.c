@@ -344,26 +344,27 @@ bool lang_number(struct span text, double *ret)
 bool lang_ipv4(struct span text, uint32_t *ret)
 {
 	uint32_t address = 0;
-	struct span part;
+	size_t at = 0;
 
-	if (text.len < 7 || text.len > 15 || text.ptr[text.len - 1] == '.')
+	/* A pass over the bytes: cutting at the points first takes twice as long. */
+	if (text.len < 7 || text.len > 15)
 		return false;
 	for (int parts = 0; parts < 4; parts++) {
 		uint32_t octet = 0;
+		size_t begin = at += parts > 0;
 
-		if (!span_cut(&text, '.', &part) || part.len == 0 || part.len > 3)
+		for (; at < text.len && is_digit(text.ptr[at]); at++)
+			octet = octet * 10 + (uint32_t)(text.ptr[at] - '0');
+		if (at == begin || at - begin > 3 || octet > 255)
 			return false;
-		for (size_t i = 0; i < part.len; i++) {
-			if (!is_digit(part.ptr[i]))
-				return false;
-			octet = octet * 10 + (uint32_t)(part.ptr[i] - '0');
-		}
-		if (octet > 255)
+		if (parts < 3 && (at == text.len || text.ptr[at] != '.'))
 			return false;
 		address = address << 8 | octet;
 	}
+	if (at != text.len)
+		return false;
 	*ret = address;
-	return text.len == 0;
+	return true;
 }
 
 bool lang_ipv6(struct span text, uint8_t ret[16])

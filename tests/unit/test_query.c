@@ -160,6 +160,10 @@ static void test_top_k_keeps_few_rows(void **state)
 	assert_string_equal(buf_cstr(&answer.text), "n=59998;\nn=59997;\n");
 	buf_release(&answer.text);
 	query_result_release(&result);
+	/* Of equal rows the first ones; by two fields. */
+	expect("* | sort by (g) limit 3 | fields n", source, "n=0;\nn=7;\nn=14;\n");
+	expect("* | sort by (g desc, n desc) limit 2 | fields g, n", source,
+	       "g=6;n=59996;\ng=6;n=59989;\n");
 	source_close(source);
 }
 
