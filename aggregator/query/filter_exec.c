@@ -146,18 +146,28 @@ static void match_dict(const struct filter *leaf, const struct column *column, u
 			bit_clear(bits, row);
 }
 
+/*
+ * A word of 64 rows at a time, without branches: a bound that half of the rows
+ * meet, in no order, costs as much as one that none do.
+ */
 static void match_numbers(const struct filter *leaf, const struct column *column, uint64_t *bits)
 {
 	double unit = column->kind == COLUMN_INT ? pow(10, column->scale) : 1;
-	bool empty = filter_matches_empty(leaf);
-	uint32_t row;
+	uint64_t empty = filter_matches_empty(leaf) ? ~UINT64_C(0) : 0;
 
-	each_bit (bits, column->nrows, row) {
-		bool match = column->absent && bit_get(column->absent, row)
-				     ? empty
-				     : filter_match_number(leaf, (double)column->ints[row] / unit);
-		if (!match)
-			bit_clear(bits, row);
+	for (size_t w = 0; w < BITMAP_WORDS(column->nrows); w++) {
+		const int64_t *ints = column->ints + w * 64;
+		size_t n = column->nrows - w * 64 < 64 ? column->nrows - w * 64 : 64;
+		uint64_t match = 0, absent = column->absent ? column->absent[w] : 0;
+
+		if (!bits[w])
+			continue;
+		for (size_t i = 0; i < n; i++) {
+			double number = (double)ints[i] / unit;
+
+			match |= (uint64_t)((number >= leaf->min) & (number <= leaf->max)) << i;
+		}
+		bits[w] &= (match & ~absent) | (empty & absent);
 	}
 }
 
