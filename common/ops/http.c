@@ -82,7 +82,10 @@ static int listen_tcp(const struct http_conf *conf, unsigned *ret_port, struct e
 	if (r < 0)
 		return r;
 	if (!loopback && !conf->allow_remote)
-		return err_set(reterr, -EPERM, "%s is not a loopback address", conf->listen);
+		return err_set(reterr, -EPERM,
+			       "%s is not a loopback address: listen on 127.0.0.1, and put a "
+			       "proxy with TLS and authentication before it",
+			       conf->listen);
 	_cleanup_close_ int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	const void *at = &address;
 
