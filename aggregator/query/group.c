@@ -3,8 +3,9 @@
 #include <errno.h>
 
 /* Combinations of dictionary codes that are worth a table of their own. */
-#define CODES_MAX 4096
-#define LEN_BYTES 4
+#define CODES_MAX  4096
+#define LEN_BYTES  4
+#define MERGE_LEAP 0x9e3779b1u /* odd, so that every slot comes once */
 
 void group_table_init(struct group_table *table, size_t state_size)
 {
@@ -267,23 +268,29 @@ bool group_next(const struct group_table *table, size_t *at, struct span *ret_ke
 	return false;
 }
 
-/* What was moved leaves a NULL behind, so that nobody releases it twice. */
+/*
+ * What was moved leaves a NULL behind, so that nobody releases it twice.  In
+ * leaps: in the order of their hashes, keys would fill the front of a smaller
+ * map, and each would be probed for past those before it.
+ */
 int group_merge(struct group_table *to, struct group_table *from, struct stage *stage,
 		int (*merge)(void *ctx, char *to, char *from), void *ctx)
 {
-	union map_value *theirs;
-	struct span key;
-	size_t at = 0;
+	const struct map *map = &from->map;
 	int r = 0;
 
-	while (r >= 0 && map_next(&from->map, &at, &key, &theirs)) {
+	for (size_t i = 0; r >= 0 && i < map->cap; i++) {
+		struct map_slot *slot = &map->slots[i * MERGE_LEAP & (map->cap - 1)];
 		bool added;
-		union map_value *ours = map_put(&to->map, key, &added);
-		char *state = theirs->ptr;
+
+		if (!slot->key.ptr)
+			continue;
+		union map_value *ours = map_put(&to->map, slot->key, &added);
+		char *state = slot->value.ptr;
 
 		if (!ours)
 			return stage_fail(stage, -ENOMEM, "no memory for groups");
-		theirs->ptr = NULL;
+		slot->value.ptr = NULL;
 		if (added)
 			ours->ptr = state;
 		else
