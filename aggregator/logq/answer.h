@@ -5,12 +5,13 @@
 #define SLUICE_LOGQ_ANSWER_H
 
 #include "aggregator/logq/ask.h"
-#include "aggregator/logq/print.h"
+#include "aggregator/logq/row_sink.h"
 
 struct answer {
 	bool partial;
-	struct buf why;  /* lines that say why it is partial */
-	struct buf cost; /* one line for --stats */
+	struct buf why;                  /* lines that say why it is partial */
+	struct buf cost;                 /* one line for --stats */
+	struct query_progress *progress; /* to be counted in; may be NULL */
 };
 
 static inline void answer_init(struct answer *answer)

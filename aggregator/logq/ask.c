@@ -87,6 +87,7 @@ static int set_times(struct ask *ask, const struct options *opts, int64_t now_ns
 	ask->min_time = INT64_MIN;
 	ask->max_time = INT64_MAX;
 	ask->has_time_range = opts->since.len || opts->until.len;
+	ask->since_given = opts->since.len > 0;
 	if (opts->since.len)
 		r = time_arg_parse(opt_text(opts->since), now_ns, opts->utc, &ask->min_time,
 				   reterr);
@@ -187,7 +188,8 @@ static int set_order(struct ask *ask, const struct options *opts, int64_t now_ns
 		ask->limit = (uint64_t)opts->lines;
 	if (opts->follow || !query_streams(ask->query))
 		return 0;
-	if (in_order && !last && !opts->reverse)
+	ask->newest_first = last || opts->reverse;
+	if (in_order && !ask->newest_first)
 		return 0;
 	if (!last && !opts->reverse)
 		return join_pipes(ask, "sort by (_time, log.offset)", now_ns, reterr);
@@ -202,12 +204,106 @@ static int set_order(struct ask *ask, const struct options *opts, int64_t now_ns
 
 static int check_flags(const struct options *opts, struct err *reterr)
 {
-	if (opts->follow && shorthand_sums_up(opts))
-		return err_set(reterr, -EINVAL,
-			       "-f shows rows: it doesn't go with -c, -F, -N or "
-			       "--histogram");
+	bool here = opts->dir.len || opts->bus.len;
+
 	if (opts->follow && (opts->reverse || opts->until.len))
 		return err_set(reterr, -EINVAL, "-f has no end: it doesn't go with -r or -U");
+	if (opts->cursor_file.len && (opts->reverse || opts->lines >= 0))
+		return err_set(reterr, -EINVAL,
+			       "--cursor-file goes forward in time: it doesn't go with -r or -n "
+			       "(-m stops after N rows)");
+	if (opts->cursor_file.len && (opts->bus.len || opts->until.len))
+		return err_set(reterr, -EINVAL, "--cursor-file doesn't go with %s",
+			       opts->bus.len ? "--bus" : "-U");
+	if (opts->servers.len && here)
+		return err_set(reterr, -EINVAL, "--server doesn't go with -D or --bus");
+	return 0;
+}
+
+/* Pipes that sum up, so that a window of rows has an answer of its own. */
+static bool sums_up(struct span pipe)
+{
+	static const struct span names[] = {
+		SPAN("stats"),        SPAN("top"),    SPAN("uniq"),        SPAN("patterns"),
+		SPAN("field_values"), SPAN("facets"), SPAN("field_names"), SPAN("query_stats")};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (span_eq(pipe, names[i]))
+			return true;
+	return false;
+}
+
+/* Context comes from where the rows are, so it can't be had afterwards. */
+static size_t context_pipes(const struct query *query, size_t from)
+{
+	size_t n = 0;
+
+	while (from + n < query->npipes && n < 2) {
+		const struct pipe *pipe = query->pipes[from + n];
+
+		if (strcmp(pipe->ops->names, n ? "sort order" : "stream_context") != 0)
+			break;
+		n++;
+	}
+	return n;
+}
+
+/* Pipes `from` … of the query run here. */
+static void cut_pipes(struct ask *ask, size_t from)
+{
+	struct query *query = ask->query;
+
+	ask->all = (struct filter){.kind = FILTER_ALL};
+	ask->rest = *query;
+	ask->rest.options = (struct query_options){0};
+	ask->rest.filter = &ask->all;
+	ask->rest.pipes = query->pipes + from;
+	ask->rest.npipes = query->npipes - from;
+	if (!ask->joined_pipes) {
+		ask->pipes = query->pipes;
+		ask->npipes = query->npipes;
+		ask->cut = true;
+	}
+	query->npipes = from;
+}
+
+/* Followed: rows up to the first pipe that sums up. */
+static int split_follow(struct ask *ask, const struct options *opts, struct err *reterr)
+{
+	struct span name = query_first_blocking_pipe(ask->query);
+	size_t from = 0;
+
+	if (name.len && !sums_up(name))
+		return err_set(reterr, -EINVAL,
+			       "pipe `%.*s` needs all rows before it can answer, so the query "
+			       "can't be followed with -f",
+			       SPAN_FMT(name));
+	if (!name.len && opts->servers.len < 2 && !opts->cursor_file.len)
+		return 0;
+	ask->windowed = name.len > 0;
+	cut_pipes(ask, from);
+	return 0;
+}
+
+int ask_split(struct ask *ask, const struct options *opts, int64_t now_ns, struct err *reterr)
+{
+	size_t context, order;
+	int r = 0;
+
+	if (opts->follow)
+		return split_follow(ask, opts, reterr);
+	if (opts->servers.len < 2 && !opts->cursor_file.len)
+		return 0;
+	context = ask->order ? 0 : context_pipes(ask->query, 0);
+	if (!ask->order && context < 2)
+		r = join_pipes(ask, "sort by (_time, log.offset)", now_ns, reterr);
+	order = ask->order ? ask->order->npipes : 0;
+	if (r < 0)
+		return r;
+	cut_pipes(ask, order + context);
+	if (opts->cursor_file.len && opts->max_rows >= 0 && ask->rest.npipes)
+		return err_set(reterr, -EINVAL,
+			       "--cursor-file with pipes: write `limit` before them instead of -m");
 	return 0;
 }
 
@@ -245,7 +341,7 @@ void ask_release(struct ask *ask)
 {
 	if (ask->query && ask->filter)
 		ask->query->filter = ask->filter;
-	if (ask->query && ask->joined_pipes) {
+	if (ask->query && (ask->joined_pipes || ask->cut)) {
 		ask->query->pipes = ask->pipes;
 		ask->query->npipes = ask->npipes;
 	}

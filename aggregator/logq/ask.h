@@ -33,6 +33,8 @@ struct ask {
 
 	bool has_time_range;
 	int64_t min_time, max_time; /* of -S and -U */
+	bool since_given;           /* by -S, not by default */
+	bool newest_first;          /* rows come in this order, if they come in order of time */
 	bool reversed;              /* rows come last first, to be printed first first */
 	uint64_t limit;             /* rows to print; 0 = all */
 
@@ -41,9 +43,27 @@ struct ask {
 	struct filter joined, negated, *kids[2], *negated_kid[1], *filter;
 	void **pipes, **joined_pipes;
 	size_t npipes;
+
+	/* After ask_split(): the pipes that run here, over what `query` gives; none: npipes is 0. */
+	struct query rest;
+	struct filter all;
+	bool cut;
+	bool windowed; /* -f: `rest` is asked for a window of rows at a time */
 };
 
 int ask_init(struct ask *ask, const struct options *opts, int64_t now_ns, struct err *reterr);
+
+/*
+ * Cut the query in two where what it gives must pass something on its way:
+ * several servers are merged, and a cursor tells rows apart, before any pipe
+ * has changed them; stats of what is followed are made a window at a time.
+ *
+ *	error | stats by (host) count()
+ *	──┬── ┄┄┄┄ sort by (_time)  ──▶  * | stats by (host) count()
+ *	  query                             rest
+ */
+int ask_split(struct ask *ask, const struct options *opts, int64_t now_ns, struct err *reterr);
+
 void ask_release(struct ask *ask);
 
 #endif

@@ -1,5 +1,6 @@
 /* feed.c - a bus or growing files through a pipe. */
 #include "aggregator/logq/feed.h"
+#include "aggregator/logq/answer.h"
 #include "common/base/cleanup.h"
 #include "common/base/clock.h"
 #include "common/base/io.h"
@@ -142,7 +143,7 @@ static void *run_bus(void *arg)
 	int64_t heard = clock_mono_ns();
 	int r = 0;
 
-	while (!feed->stop && !bus_done(feed) && r >= 0) {
+	while (!feed->stop && !logq_cancel && !bus_done(feed) && r >= 0) {
 		struct bus_message message;
 
 		r = consumer_poll(feed->consumer, LOOK_MS, &message);
@@ -249,7 +250,7 @@ static void *run_files(void *arg)
 	struct feed *feed = arg;
 	int r = 0;
 
-	while (!feed->stop && r == 0) {
+	while (!feed->stop && !logq_cancel && r == 0) {
 		for (size_t i = 0; i < feed->nfiles && r == 0; i++)
 			r = check_file(feed, &feed->files[i]);
 		poll(NULL, 0, LOOK_MS);

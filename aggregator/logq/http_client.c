@@ -1,14 +1,18 @@
 /* http_client.c - a request, and the lines of its reply. */
 #include "aggregator/logq/http_client.h"
 #include "common/base/cleanup.h"
+#include "common/base/clock.h"
 #include "common/base/num.h"
 #include <errno.h>
 #include <netdb.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #define HEAD_MAX       (64u << 10)
 #define LINE_MAX_BYTES (64u << 20)
+#define CONNECT_NS     (10 * NS_PER_SEC)
+#define LOOK_MS        100 /* how soon the cancel flag is seen */
 
 enum body { BODY_CHUNKED, BODY_LENGTH, BODY_TO_END };
 
@@ -22,8 +26,46 @@ struct client {
 	uint64_t left; /* of the chunk, or of the body */
 	http_line_fn *on_line;
 	void *ctx;
+	const atomic_bool *cancel;
 	struct err *reterr;
 };
+
+/* 0 when the socket is ready; -ECANCELED, -ETIMEDOUT (limit 0: never). */
+static int wait_for(int fd, short events, const atomic_bool *cancel, int64_t limit_ns)
+{
+	int64_t start = clock_mono_ns();
+
+	for (;;) {
+		struct pollfd p = {.fd = fd, .events = events};
+
+		if (cancel && *cancel)
+			return -ECANCELED;
+		if (poll(&p, 1, LOOK_MS) > 0)
+			return 0;
+		if (limit_ns && clock_mono_ns() - start > limit_ns)
+			return -ETIMEDOUT;
+	}
+}
+
+/* A socket that doesn't block, connected. */
+static int connect_socket(int family, const struct sockaddr *address, socklen_t len,
+			  const atomic_bool *cancel)
+{
+	_cleanup_close_ int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	socklen_t size = sizeof(int);
+	int r, error = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, address, len) == 0)
+		return TAKE_FD(fd);
+	if (errno != EINPROGRESS)
+		return -errno;
+	r = wait_for(fd, POLLOUT, cancel, CONNECT_NS);
+	if (r == 0 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+		r = -errno;
+	return r < 0 ? r : error ? -error : TAKE_FD(fd);
+}
 
 void http_form_add(struct buf *form, const char *name, struct span value)
 {
@@ -47,58 +89,48 @@ void http_form_add(struct buf *form, const char *name, struct span value)
 	}
 }
 
-static int connect_unix(const char *path, struct err *reterr)
+static int connect_unix(const char *path, const atomic_bool *cancel, struct err *reterr)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int r;
 
-	if (fd < 0)
-		return err_set(reterr, -errno, "no socket: %s", strerror(errno));
 	if (strlen(path) >= sizeof(address.sun_path))
 		return err_set(reterr, -ENAMETOOLONG, "the path of the socket is too long: %s",
 			       path);
 	memcpy(address.sun_path, path, strlen(path) + 1);
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-		return err_set(reterr, -errno, "%s: %s", path, strerror(errno));
-	return TAKE_FD(fd);
+	r = connect_socket(AF_UNIX, (struct sockaddr *)&address, sizeof(address), cancel);
+	return r < 0 ? err_set(reterr, r, "%s: %s", path, strerror(-r)) : r;
 }
 
-static int connect_tcp(struct span host, const char *port, struct err *reterr)
+static int connect_tcp(struct span host, const char *port, const atomic_bool *cancel,
+		       struct err *reterr)
 {
 	_cleanup_free_ char *name = strndup(host.ptr, host.len);
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list = NULL;
-	int r, error = ECONNREFUSED;
+	int r, fd = -ECONNREFUSED;
 
 	if (!name)
 		return err_set(reterr, -ENOMEM, "out of memory");
 	r = getaddrinfo(name, port, &hints, &list);
 	if (r != 0)
 		return err_set(reterr, -EHOSTUNREACH, "%s: %s", name, gai_strerror(r));
-	for (struct addrinfo *a = list; a; a = a->ai_next) {
-		_cleanup_close_ int fd =
-			socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol);
-
-		if (fd >= 0 && connect(fd, a->ai_addr, a->ai_addrlen) == 0) {
-			freeaddrinfo(list);
-			return TAKE_FD(fd);
-		}
-		error = errno;
-	}
+	for (struct addrinfo *a = list; a && fd < 0; a = a->ai_next)
+		fd = connect_socket(a->ai_family, a->ai_addr, a->ai_addrlen, cancel);
 	freeaddrinfo(list);
-	return err_set(reterr, -error, "%s port %s: %s", name, port, strerror(error));
+	return fd < 0 ? err_set(reterr, fd, "%s port %s: %s", name, port, strerror(-fd)) : fd;
 }
 
-static int connect_to(const char *server, struct err *reterr)
+static int connect_to(const char *server, const atomic_bool *cancel, struct err *reterr)
 {
 	struct span host = span_cstr(server);
 	const char *colon;
 
 	if (span_starts(host, SPAN("unix://")))
-		return connect_unix(server + 7, reterr);
+		return connect_unix(server + 7, cancel, reterr);
 	if (span_starts(host, SPAN("unix:")))
-		return connect_unix(server + 5, reterr);
+		return connect_unix(server + 5, cancel, reterr);
 	if (server[0] == '/')
-		return connect_unix(server, reterr);
+		return connect_unix(server, cancel, reterr);
 	if (span_starts(host, SPAN("http://")))
 		host = span_skip(host, 7);
 	while (span_ends(host, SPAN("/")))
@@ -112,14 +144,19 @@ static int connect_to(const char *server, struct err *reterr)
 	host = span_between(host.ptr, colon);
 	if (host.len > 2 && host.ptr[0] == '[') /* [::1] */
 		host = span_of(host.ptr + 1, host.len - 2);
-	return port ? connect_tcp(host, port, reterr) : -ENOMEM;
+	return port ? connect_tcp(host, port, cancel, reterr) : -ENOMEM;
 }
 
 static int send_all(struct client *c, struct span bytes)
 {
 	while (bytes.len) {
-		ssize_t n = send(c->fd, bytes.ptr, bytes.len, MSG_NOSIGNAL);
+		int r = wait_for(c->fd, POLLOUT, c->cancel, 0);
+		ssize_t n = r < 0 ? r : send(c->fd, bytes.ptr, bytes.len, MSG_NOSIGNAL);
 
+		if (r < 0)
+			return err_set(c->reterr, r, "canceled");
+		if (n < 0 && errno == EAGAIN)
+			continue;
 		if (n < 0)
 			return err_set(c->reterr, -errno, "the server does not take the query: %s",
 				       strerror(errno));
@@ -139,7 +176,13 @@ static ssize_t receive(struct client *c)
 	}
 	if (buf_reserve(&c->in, 64 << 10) < 0)
 		return err_set(c->reterr, -EPROTO, "the reply's headers are too long");
-	n = recv(c->fd, c->in.ptr + c->in.len, c->in.cap - c->in.len, 0);
+	do {
+		int r = wait_for(c->fd, POLLIN, c->cancel, 0);
+
+		if (r < 0)
+			return err_set(c->reterr, r, "canceled");
+		n = recv(c->fd, c->in.ptr + c->in.len, c->in.cap - c->in.len, 0);
+	} while (n < 0 && (errno == EAGAIN || errno == EINTR));
 	if (n < 0)
 		return err_set(c->reterr, -errno, "the connection broke: %s", strerror(errno));
 	c->in.len += (size_t)n;
@@ -309,14 +352,15 @@ static int send_request(struct client *c, const char *path, struct span form)
 }
 
 int http_client_post(const char *server, const char *path, struct span form, http_line_fn *on_line,
-		     void *ctx, struct err *reterr)
+		     void *ctx, const atomic_bool *cancel, struct err *reterr)
 {
 	struct client c = {.on_line = on_line,
 			   .ctx = ctx,
+			   .cancel = cancel,
 			   .reterr = reterr,
 			   .in = BUF_INIT(HEAD_MAX + (128u << 10)),
 			   .line = BUF_INIT(LINE_MAX_BYTES)};
-	int r = connect_to(server, reterr);
+	int r = connect_to(server, cancel, reterr);
 
 	if (r < 0)
 		return r;

@@ -6,7 +6,7 @@
  * promised is an error, since then the answer isn't whole.
  *
  *	r = http_client_post("unix:/run/aggregator/aggregator.sock", "/api/v1/query",
- *			     body, on_line, ctx, &status, &err);
+ *			     body, on_line, ctx, &cancel, &err);
  *
  * Bounded: headers to 64 KiB, a line of the body to 64 MiB.
  */
@@ -15,16 +15,19 @@
 
 #include "common/base/buf.h"
 #include "common/base/err.h"
+#include <stdatomic.h>
+#include <stdbool.h>
 
 /* A line without its newline.  0 = go on, 1 = enough, negative errno = stop with it. */
 typedef int http_line_fn(void *ctx, unsigned status, struct span line);
 
 /*
  * `server` is unix:PATH, http://HOST:PORT or HOST:PORT.  0, or -ECONNREFUSED,
- * -ENOENT, -EPROTO, -EINTR (a signal), what on_line said, …, with text.
+ * -ENOENT, -EPROTO, -ECANCELED (the flag, which is seen within 100 ms),
+ * what on_line said, …, with text.
  */
 int http_client_post(const char *server, const char *path, struct span form, http_line_fn *on_line,
-		     void *ctx, struct err *reterr);
+		     void *ctx, const atomic_bool *cancel, struct err *reterr);
 
 /* "&name=value", percent-encoded; without the & at the front. */
 void http_form_add(struct buf *form, const char *name, struct span value);

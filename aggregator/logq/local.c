@@ -1,6 +1,7 @@
 /* local.c - open what is asked, run the query, print its rows. */
 #include "aggregator/logq/local.h"
 #include "aggregator/logq/feed.h"
+#include "aggregator/logq/relay.h"
 #include "aggregator/query/tail.h"
 #include "aggregator/store/store.h"
 #include "common/base/cleanup.h"
@@ -15,41 +16,18 @@
 
 struct local {
 	const struct options *opts;
-	struct printer *printer;
+	struct row_sink *sink;
 	struct store *store; /* of -D */
 	struct feed *feed;   /* of --bus, and of -f FILE */
 	struct query_source *source;
 };
 
-/* Rows to the printer. */
 static int take_rows(void *ctx, struct rows *rows)
 {
 	struct local *local = ctx;
-	const struct span *names;
-	const struct span **columns;
-	struct span *texts;
-	size_t n;
-	int r = rows_names(rows, &names, &n);
+	int r = rows_to_sink(rows, local->sink);
 
-	if (r < 0)
-		return r;
-	columns = ARENA_ARRAY(rows->arena, const struct span *, n + 1);
-	texts = ARENA_ARRAY(rows->arena, struct span, n + 1);
-	if (!columns || !texts)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
-		columns[i] = rows_texts(rows, names[i]);
-		if (!columns[i])
-			return rows->failed ? rows->failed : -ENOMEM;
-	}
-	for (uint32_t row = 0; row < rows->n && r == 0; row++) {
-		for (size_t i = 0; i < n; i++)
-			texts[i] = columns[i][row];
-		r = printer_row(local->printer, names, texts, n);
-	}
-	if (r == 0 && local->opts->follow)
-		r = printer_flush(local->printer);
-	return r;
+	return r == 0 && local->opts->follow ? local->sink->pause(local->sink) : r;
 }
 
 static int open_index(struct local *local, struct err *reterr)
@@ -105,8 +83,7 @@ static int open_source(struct local *local, struct ask *ask, struct err *reterr)
 static int follow_index(struct local *local, struct ask *ask, const struct query_conf *conf,
 			struct query_result *result, struct err *reterr)
 {
-	int64_t since =
-		ask->has_time_range && local->opts->since.len ? ask->min_time : clock_real_ns();
+	int64_t since = ask->has_time_range && ask->since_given ? ask->min_time : clock_real_ns();
 	struct tail *tail;
 	int r = tail_open(ask->query, conf, local->source, LOOKBACK_NS, since, &tail, reterr);
 
@@ -115,6 +92,8 @@ static int follow_index(struct local *local, struct ask *ask, const struct query
 	while (r == 0 && !logq_cancel) {
 		query_result_release(result);
 		r = tail_look(tail, take_rows, local, result, reterr);
+		if (r == 0)
+			r = local->sink->pause(local->sink);
 		if (r == 0)
 			poll(NULL, 0, LOOK_MS);
 		if (r == 0)
@@ -137,6 +116,7 @@ static int run(struct local *local, struct ask *ask, struct answer *answer, stru
 	const struct query_conf conf = {.memory_bytes = MEMORY,
 					.timeout_ns = local->opts->timeout,
 					.cancel = &logq_cancel,
+					.progress = answer->progress,
 					.threads = follow_feed ? 1 : 0,
 					.has_time_range = ask->has_time_range,
 					.min_time = ask->min_time,
@@ -156,10 +136,10 @@ static int run(struct local *local, struct ask *ask, struct answer *answer, stru
 	return r;
 }
 
-int local_run(const struct options *opts, struct ask *ask, struct printer *printer,
+int local_run(const struct options *opts, struct ask *ask, struct row_sink *sink,
 	      struct answer *ret, struct err *reterr)
 {
-	struct local local = {.opts = opts, .printer = printer};
+	struct local local = {.opts = opts, .sink = sink};
 	int r = open_source(&local, ask, reterr);
 
 	if (r == 0)

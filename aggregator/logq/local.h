@@ -6,8 +6,8 @@
 
 #include "aggregator/logq/answer.h"
 
-/* Rows to the printer, what it cost to `ret`.  0 or a negative errno with text. */
-int local_run(const struct options *opts, struct ask *ask, struct printer *printer,
+/* Rows to the sink, what it cost to `ret`.  0 or a negative errno with text. */
+int local_run(const struct options *opts, struct ask *ask, struct row_sink *sink,
 	      struct answer *ret, struct err *reterr);
 
 #endif

@@ -1,5 +1,6 @@
 /* options.c - the table of flags. */
 #include "aggregator/logq/options.h"
+#include <errno.h>
 #include <stddef.h>
 
 #define AT(member) .offset = offsetof(struct options, member)
@@ -139,9 +140,9 @@ static const struct arg table[] = {
 	 .value = "DIR",
 	 .heading = "From where (default: the local aggregator)"},
 	{.opt = {.name = "server",
-		 .type = SL_OPT_STR,
-		 AT(server),
-		 .help = "an aggregator: http://HOST:PORT or unix:PATH"},
+		 .type = SL_OPT_LIST,
+		 AT(servers),
+		 .help = "an aggregator: http://HOST:PORT or unix:PATH; several are merged"},
 	 .value = "URL"},
 	{.opt = {.name = "bus",
 		 .type = SL_OPT_STR,
@@ -149,13 +150,18 @@ static const struct arg table[] = {
 		 .help = "what is on a bus now: kafka://HOST:PORT/TOPIC or dir:///PATH"},
 	 .value = "URI",
 	 .aliases = "kafka"},
+	{.opt = {.name = "cursor-file",
+		 .type = SL_OPT_STR,
+		 AT(cursor_file),
+		 .help = "go on where the run before ended; the place is kept in FILE"},
+	 .value = "FILE"},
 
 	{.opt = {.name = "output",
-		 .type = SL_OPT_ENUM,
+		 .type = SL_OPT_STR,
 		 AT(output),
 		 .def = "auto",
-		 .choices = OUTPUT_CHOICES,
-		 .help = "short, short-iso, pretty, verbose, json, logfmt, csv, cat, table"},
+		 .help = "auto, short, short-iso, pretty, verbose, json, logfmt, csv, cat, table "
+			 "or template='…<field>…'"},
 	 .letter = 'o',
 	 .value = "FORMAT",
 	 .heading = "How"},
@@ -173,6 +179,14 @@ static const struct arg table[] = {
 		 .type = SL_OPT_BOOL,
 		 AT(no_pager),
 		 .help = "never through a pager"}},
+	{.opt = {.name = "window",
+		 .type = SL_OPT_DURATION,
+		 AT(window),
+		 .def = "10s",
+		 .min = 1000000000,
+		 .max = INT64_C(3600000000000),
+		 .help = "-f with stats: the time that an answer is about"},
+	 .value = "TIME"},
 	{.opt = {.name = "timeout",
 		 .type = SL_OPT_DURATION,
 		 AT(timeout),
@@ -222,4 +236,42 @@ static const struct args spec = {
 int logq_options_parse(int argc, char *const argv[], struct option_mem *mem, struct options *ret)
 {
 	return args_run(&spec, argc, argv, mem, ret);
+}
+
+int options_output(const struct options *opts, enum output_format *ret, struct span *ret_template,
+		   struct err *reterr)
+{
+	static const char *const names[] = {
+		[OUTPUT_AUTO] = "auto",
+		[OUTPUT_SHORT] = "short",
+		[OUTPUT_SHORT_ISO] = "short-iso",
+		[OUTPUT_PRETTY] = "pretty",
+		[OUTPUT_VERBOSE] = "verbose",
+		[OUTPUT_JSON] = "json",
+		[OUTPUT_LOGFMT] = "logfmt",
+		[OUTPUT_CSV] = "csv",
+		[OUTPUT_CAT] = "cat",
+		[OUTPUT_TABLE] = "table",
+	};
+	struct span text = opt_text(opts->output);
+	struct nearest near;
+
+	if (span_starts(text, SPAN("template="))) {
+		*ret = OUTPUT_TEMPLATE;
+		*ret_template = span_skip(text, strlen("template="));
+		return 0;
+	}
+	nearest_init(&near, text);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (span_eq(text, span_cstr(names[i]))) {
+			*ret = (enum output_format)i;
+			return 0;
+		}
+		nearest_try(&near, span_cstr(names[i]));
+	}
+	return err_set(reterr, -EINVAL,
+		       "-o '%.*s' is no format: expected auto, short, short-iso, pretty, verbose, "
+		       "json, logfmt, csv, cat, table or template=…%s%.*s%s",
+		       SPAN_FMT(text), near.best.len ? " (did you mean '" : "", SPAN_FMT(near.best),
+		       near.best.len ? "'?)" : "");
 }

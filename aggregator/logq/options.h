@@ -28,8 +28,8 @@ enum output_format {
 	OUTPUT_CSV,
 	OUTPUT_CAT,
 	OUTPUT_TABLE,
+	OUTPUT_TEMPLATE, /* template=<_time> <_msg> */
 };
-#define OUTPUT_CHOICES "auto|short|short-iso|pretty|verbose|json|logfmt|csv|cat|table"
 
 enum color_when { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
@@ -45,17 +45,23 @@ struct options {
 	int count, names, patterns;
 	struct sl_str field, histogram;
 	/* from where */
-	struct sl_str dir, server, bus;
+	struct sl_str dir, bus, cursor_file;
+	struct sl_list servers;
 	struct sl_list words;
 	/* how */
-	int output; /* enum output_format */
-	int color;  /* enum color_when */
+	struct sl_str output; /* a format's name, see options_output() */
+	int color;            /* enum color_when */
 	int utc, no_pager;
 	int explain, stats, check_query, print_query;
 	int64_t timeout;
+	int64_t window; /* of -f with pipes that sum up, ns */
 };
 
 int logq_options_parse(int argc, char *const argv[], struct option_mem *mem, struct options *ret);
+
+/* What -o says; the text behind template= to ret_template.  -EINVAL with text. */
+int options_output(const struct options *opts, enum output_format *ret, struct span *ret_template,
+		   struct err *reterr);
 
 static inline struct span opt_text(struct sl_str text)
 {

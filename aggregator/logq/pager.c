@@ -36,7 +36,6 @@ int pager_open(pid_t *ret_pid)
 		close(fds[1]);
 		return STDOUT_FILENO;
 	}
-	signal(SIGINT, SIG_IGN); /* the pager's to handle */
 	*ret_pid = pid;
 	return fds[1];
 }

@@ -8,7 +8,7 @@
 #define FLUSH_BYTES (64u << 10)
 #define OUT_MAX     (1u << 30)
 
-/* One of the two is set. */
+/* One of the two is set; a template says itself how a row looks. */
 static const struct format {
 	print_row_fn *row;
 	print_rows_fn *rows;
@@ -17,7 +17,7 @@ static const struct format {
 	[OUTPUT_PRETTY] = {.row = print_pretty}, [OUTPUT_VERBOSE] = {.row = print_verbose},
 	[OUTPUT_JSON] = {.row = print_json},     [OUTPUT_LOGFMT] = {.row = print_logfmt},
 	[OUTPUT_CAT] = {.row = print_cat},       [OUTPUT_CSV] = {.rows = print_csv},
-	[OUTPUT_TABLE] = {.rows = print_table},
+	[OUTPUT_TABLE] = {.rows = print_table},  [OUTPUT_TEMPLATE] = {0},
 };
 static const struct format bars = {.rows = print_bars};
 
@@ -69,7 +69,11 @@ int printer_flush(struct printer *p)
 {
 	int r = p->out.failed;
 
-	if (r == 0 && p->out.len)
+	if (p->out.len)
+		progress_stop(p->conf.progress);
+	if (r == 0 && p->conf.to)
+		buf_puts(p->conf.to, buf_span(&p->out));
+	else if (r == 0 && p->out.len)
 		r = io_write_full(p->conf.fd, p->out.ptr, p->out.len);
 	buf_reset(&p->out);
 	return r;
@@ -129,6 +133,14 @@ static const struct format *choose(const struct out_row *row)
 	return &formats[is_log_record(row) ? OUTPUT_SHORT : OUTPUT_TABLE];
 }
 
+static void put_row(struct printer *p, const struct out_row *row)
+{
+	if (p->format == &formats[OUTPUT_TEMPLATE])
+		print_template(p->conf.template, &p->conf.style, row, &p->out);
+	else
+		p->format->row(&p->conf.style, row, &p->out);
+}
+
 int printer_row(struct printer *p, const struct span *names, const struct span *texts, size_t n)
 {
 	struct out_row row = {.names = names, .texts = texts, .n = n};
@@ -141,7 +153,7 @@ int printer_row(struct printer *p, const struct span *names, const struct span *
 	if (p->conf.reversed || p->format->rows)
 		r = keep(p, &row);
 	else
-		p->format->row(&p->conf.style, &row, &p->out);
+		put_row(p, &row);
 	if (r < 0)
 		return r;
 	p->nrows++;
@@ -169,7 +181,7 @@ int printer_end(struct printer *p, struct err *reterr)
 	if (p->format && p->format->rows)
 		r = p->format->rows(&p->conf.style, p->kept.ptr, p->kept.len, &p->out);
 	for (size_t i = 0; i < p->kept.len && !p->format->rows && r == 0; i++) {
-		p->format->row(&p->conf.style, &p->kept.ptr[i], &p->out);
+		put_row(p, &p->kept.ptr[i]);
 		if (p->out.len >= FLUSH_BYTES)
 			r = printer_flush(p);
 	}

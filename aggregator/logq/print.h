@@ -16,7 +16,9 @@
 #define SLUICE_LOGQ_PRINT_H
 
 #include "aggregator/logq/options.h"
+#include "aggregator/logq/progress.h"
 #include "aggregator/logq/style.h"
+#include "aggregator/query/text/template.h"
 #include "common/base/err.h"
 
 #define PRINT_KEEP_MAX (256u << 20)
@@ -27,6 +29,10 @@ struct print_conf {
 	bool bars;      /* rows are _time and hits: draw them */
 	bool reversed;  /* print the last row first */
 	uint64_t limit; /* rows; 0 = all */
+	/* All borrowed, NULL where there is none: */
+	const struct template *template; /* of OUTPUT_TEMPLATE */
+	struct buf *to;                  /* here instead of to the fd */
+	struct progress *progress;       /* ends before something is written */
 	struct style style;
 };
 

@@ -2,6 +2,8 @@
 #include "aggregator/logq/print_row.h"
 #include "common/data/json_write.h"
 
+#define TEMPLATE_LINE_MAX (64u << 20)
+
 /*
  * JSON and logfmt escape what a terminal must not see by their own rules;
  * on a terminal DEL, C1 and bidi characters are left, so the line goes through
@@ -84,4 +86,23 @@ void print_cat(const struct style *style, const struct out_row *row, struct buf 
 		style_text(style, row->texts[i], out);
 	}
 	buf_putc(out, '\n');
+}
+
+void print_template(const struct template *template, const struct style *style,
+		    const struct out_row *row, struct buf *out)
+{
+	struct buf text = BUF_INIT(TEMPLATE_LINE_MAX);
+
+	for (size_t i = 0; i < template->nsteps; i++) {
+		const struct template_step *step = &template->steps[i];
+		struct span value = {0};
+
+		for (size_t k = 0; k < row->n && !value.len; k++)
+			if (span_eq(row->names[k], step->field))
+				value = row->texts[k];
+		template_format_step(step, value, &text);
+	}
+	style_text(style, buf_span(&text), out);
+	buf_putc(out, '\n');
+	buf_release(&text);
 }

@@ -5,6 +5,7 @@
 #define SLUICE_LOGQ_PRINT_ROW_H
 
 #include "aggregator/logq/style.h"
+#include "aggregator/query/text/template.h"
 #include "common/base/vec.h"
 
 struct out_row {
@@ -19,6 +20,10 @@ struct span out_row_get(const struct out_row *row, const char *name);
 typedef void print_row_fn(const struct style *style, const struct out_row *row, struct buf *out);
 print_row_fn print_short, print_short_iso, print_pretty, print_verbose;
 print_row_fn print_json, print_logfmt, print_cat;
+
+/* The line that -o template=… describes, as the pipe `format` would make it. */
+void print_template(const struct template *template, const struct style *style,
+		    const struct out_row *row, struct buf *out);
 
 /* Formats that need all rows. */
 typedef int print_rows_fn(const struct style *style, const struct out_row *rows, size_t n,

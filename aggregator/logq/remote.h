@@ -1,5 +1,5 @@
 /*
- * remote.h - a query that an aggregator answers.
+ * remote.h - a query that aggregators answer: one, or several whose rows are merged.
  */
 #ifndef SLUICE_LOGQ_REMOTE_H
 #define SLUICE_LOGQ_REMOTE_H
@@ -9,8 +9,11 @@
 /* Where the local aggregator listens: the first socket that is there; NULL = none. */
 const char *remote_default(void);
 
-/* Like local_run(): rows to the printer, what it cost to `ret`. */
-int remote_run(const struct options *opts, struct ask *ask, const char *server,
-	       struct printer *printer, struct answer *ret, struct err *reterr);
+/*
+ * Like local_run(): rows to the sink, what it cost to `ret`.  When one of
+ * several servers fails the answer is partial; when all do it is an error.
+ */
+int remote_run(const struct options *opts, struct ask *ask, const struct span *servers, size_t n,
+	       struct row_sink *sink, struct answer *ret, struct err *reterr);
 
 #endif

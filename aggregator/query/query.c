@@ -83,8 +83,13 @@ static void note_cost(struct query_worker *worker, const struct rows *rows, uint
 		      int64_t start_ns)
 {
 	const struct row_block *block = rows->block;
+	struct query_progress *progress = worker->run->shared->conf->progress;
 	struct query_cost *cost = &worker->stored;
 
+	if (progress) {
+		atomic_fetch_add(&progress->rows_scanned, block->nrows);
+		atomic_fetch_add(&progress->rows_matched, matched);
+	}
 	worker->blocks_scanned++;
 	worker->rows_scanned += block->nrows;
 	worker->bytes_scanned += block->bytes;

@@ -27,6 +27,11 @@
 #include "aggregator/query/pipe.h"
 #include "aggregator/query/source.h"
 
+/* How far a run is, for those who wait; written by its workers block by block. */
+struct query_progress {
+	atomic_ullong rows_scanned, rows_matched;
+};
+
 /* Zero = the default. */
 struct query_conf {
 	unsigned threads;          /* default: 2, at most STAGE_WORKERS_MAX */
@@ -36,6 +41,7 @@ struct query_conf {
 	const atomic_bool *cancel; /* set it and the run ends with -ECANCELED */
 	bool has_time_range;       /* rows outside [min_time, max_time] don't exist */
 	int64_t min_time, max_time;
+	struct query_progress *progress; /* NULL: nobody looks */
 };
 
 /* What it cost and whether it is all. */

@@ -125,9 +125,11 @@ static int take_rows(void *ctx, struct rows *rows)
 
 static int run_tail(struct answer *a, struct query_result *cost, struct err *reterr)
 {
+	const struct query_conf *conf = &a->conf.query;
+	int64_t since = conf->has_time_range && conf->min_time != INT64_MIN ? conf->min_time
+									    : clock_real_ns();
 	struct tail *tail;
-	int r = tail_open(a->query, &a->conf.query, a->source, LOOKBACK_NS, clock_real_ns(), &tail,
-			  reterr);
+	int r = tail_open(a->query, conf, a->source, LOOKBACK_NS, since, &tail, reterr);
 
 	if (r < 0)
 		return r;

@@ -94,7 +94,7 @@ static const struct {
 	{"-S sometimes", "-S: 'sometimes' is no time", false},
 	{"-U later", "-U: 'later' is no time", false},
 	{"-i x", "-i belongs to -g", false},
-	{"-f -c", "-f shows rows", false},
+	{"--cursor-file x -r", "--cursor-file goes forward", false},
 	{"-f -r", "-f has no end", false},
 	{"x ./no-such-file", "there is no file", false},
 	{"x no-such.log", "there is no file", false},

@@ -1,0 +1,329 @@
+/* merge.c - a thread a server, and the earliest of their rows. */
+#include "aggregator/logq/merge.h"
+#include "aggregator/logq/http_client.h"
+#include "common/base/arena.h"
+#include "common/base/cleanup.h"
+#include "common/base/clock.h"
+#include "common/base/num.h"
+#include "common/data/json_scan.h"
+#include "common/data/timestamp.h"
+#include <errno.h>
+#include <pthread.h>
+
+#define LINE_BYTES (64u << 20) /* of one row; http_client.h has the same limit */
+#define ROW_ARENA  (128u << 20)
+#define WAIT_NS    (100 * NS_PER_MS)
+
+struct server {
+	struct merge *merge;
+	char *url;
+	pthread_t thread;
+	bool threaded;
+
+	/* With the lock of the merge held: */
+	struct buf queue; /* lines, each with its newline */
+	size_t used;      /* bytes of it that were taken */
+	bool done;
+	int result;
+	struct err err; /* the thread's own until done */
+
+	/* Of merge_next() alone: */
+	struct buf line; /* the head, out of the queue */
+	struct arena arena;
+	struct merge_row row;
+	int64_t time;
+	bool has_row;
+	bool ended; /* the trailer was there */
+	int bad;    /* what was wrong with a line */
+	struct merge_status status;
+	struct buf why;
+};
+
+struct merge {
+	struct merge_conf conf;
+	pthread_mutex_t lock;
+	pthread_cond_t news;
+	atomic_bool stop;
+	struct server *servers;
+	size_t nservers;
+	struct server *last; /* whose row was handed out */
+};
+
+static int refused(struct server *server, unsigned status, struct span line)
+{
+	_cleanup_(arena_release) struct arena arena;
+	struct record rec;
+	size_t at;
+
+	arena_init(&arena, 1 << 20);
+	record_init(&rec, &arena, line);
+	if (json_scan_record(line, &rec, &at) < 0)
+		return err_set(&server->err, -EPROTO, "the server answers %u: %.*s", status,
+			       SPAN_FMT(span_take(line, 300)));
+	return err_set(&server->err, -EIO, "%.*s", SPAN_FMT(record_text(&rec, SPAN("error"))));
+}
+
+/* On the server's thread: a line into its queue. */
+static int queue_line(void *ctx, unsigned status, struct span line)
+{
+	struct server *server = ctx;
+	struct merge *merge = server->merge;
+	int r;
+
+	if (status != 200)
+		return refused(server, status, line);
+	if (!line.len)
+		return 0;
+	pthread_mutex_lock(&merge->lock);
+	while (server->queue.len - server->used >= MERGE_QUEUE && !merge->stop)
+		pthread_cond_wait(&merge->news, &merge->lock);
+	buf_puts(&server->queue, line);
+	buf_putc(&server->queue, '\n');
+	r = merge->stop ? -ECANCELED : server->queue.failed;
+	pthread_cond_broadcast(&merge->news);
+	pthread_mutex_unlock(&merge->lock);
+	return r;
+}
+
+static void *run(void *arg)
+{
+	struct server *server = arg;
+	struct merge *merge = server->merge;
+	struct err err = {0};
+	int r = http_client_post(server->url, merge->conf.path, merge->conf.form, queue_line,
+				 server, &merge->stop, &err);
+
+	pthread_mutex_lock(&merge->lock);
+	if (r < 0 && !server->err.code)
+		server->err = err;
+	server->result = r;
+	server->done = true;
+	pthread_cond_broadcast(&merge->news);
+	pthread_mutex_unlock(&merge->lock);
+	return NULL;
+}
+
+static uint64_t number_of(const struct record *rec, const char *name)
+{
+	uint64_t n;
+
+	return num_parse_u64(record_text(rec, span_cstr(name)), &n) == 0 ? n : 0;
+}
+
+/* {"_end":{…}} */
+static int take_end(struct server *server, struct span object)
+{
+	struct merge_status *status = &server->status;
+	struct record rec;
+	struct span error;
+	size_t at;
+
+	record_init(&rec, &server->arena, object);
+	if (json_scan_record(object, &rec, &at) < 0)
+		return err_set(&status->err, -EPROTO, "the end of the answer is garbled");
+	server->ended = true;
+	status->partial = span_eq(record_text(&rec, SPAN("partial")), SPAN("true"));
+	buf_puts(&server->why, record_text(&rec, SPAN("partial_why")));
+	status->rows_scanned = number_of(&rec, "rows_scanned");
+	status->rows_matched = number_of(&rec, "rows_matched");
+	status->blocks_scanned = number_of(&rec, "blocks_scanned");
+	status->blocks_skipped = number_of(&rec, "blocks_skipped");
+	error = record_text(&rec, SPAN("error"));
+	return error.len ? err_set(&status->err, -EIO, "%.*s", SPAN_FMT(error)) : 0;
+}
+
+/* The line to a row; a server that sends what is no row is not read on. */
+static int parse_line(struct server *server)
+{
+	struct span *names, *texts, line = buf_span(&server->line);
+	struct record rec;
+	size_t at;
+
+	arena_reset(&server->arena);
+	record_init(&rec, &server->arena, line);
+	if (json_scan_record(line, &rec, &at) < 0)
+		return err_set(&server->status.err, -EPROTO, "a row of the answer is no JSON");
+	if (rec.nfields == 1 && span_eq(rec.fields[0].key, SPAN("_end")))
+		return take_end(server, rec.fields[0].text);
+	names = ARENA_ARRAY(&server->arena, struct span, 2 * (size_t)rec.nfields + 1);
+	if (!names)
+		return err_set(&server->status.err, -ENOMEM, "a row is too long");
+	texts = names + rec.nfields;
+	server->time = 0;
+	for (size_t i = 0; i < rec.nfields; i++) {
+		names[i] = rec.fields[i].key;
+		texts[i] = rec.fields[i].text;
+		if (span_eq(names[i], SPAN("_time")))
+			(void)timestamp_parse(texts[i], &server->time); /* else it stays 0 */
+	}
+	server->row = (struct merge_row){.names = names, .texts = texts, .n = rec.nfields};
+	server->has_row = true;
+	return 0;
+}
+
+/* With the lock held: its next line, if there is one. */
+static bool take_line(struct server *server)
+{
+	struct span rest = span_skip(buf_span(&server->queue), server->used);
+	ptrdiff_t end = span_chr(rest, '\n');
+
+	if (end < 0)
+		return false;
+	buf_reset(&server->line);
+	buf_puts(&server->line, span_take(rest, (size_t)end));
+	server->used += (size_t)end + 1;
+	if (server->used >= MERGE_QUEUE / 2 || server->used == server->queue.len) {
+		buf_consume(&server->queue, server->used);
+		server->used = 0;
+	}
+	return true;
+}
+
+/* 1: it has a row; 0: it has come to its end; -EAGAIN: wait.  With the lock held. */
+static int look(struct server *server)
+{
+	while (!server->has_row && !server->bad) {
+		if (!take_line(server))
+			return server->done ? 0 : -EAGAIN;
+		server->bad = server->line.failed ? server->line.failed : parse_line(server);
+	}
+	return server->has_row;
+}
+
+static bool goes_before(const struct merge *merge, const struct server *a, const struct server *b)
+{
+	return merge->conf.newest_first ? a->time > b->time : a->time < b->time;
+}
+
+/* With the lock held.  -EAGAIN: one that isn't known yet could be first. */
+static int choose(struct merge *merge, struct server **ret)
+{
+	struct server *first = NULL;
+	bool unknown = false;
+
+	for (size_t i = 0; i < merge->nservers; i++) {
+		struct server *server = &merge->servers[i];
+		int r = look(server);
+
+		unknown |= r == -EAGAIN;
+		if (r == 1 && (!first || goes_before(merge, server, first)))
+			first = server;
+	}
+	if (unknown && (!merge->conf.follow || !first))
+		return -EAGAIN;
+	*ret = first;
+	return first != NULL;
+}
+
+static void wait_for_news(struct merge *merge)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += WAIT_NS;
+	until.tv_sec += until.tv_nsec / NS_PER_SEC;
+	until.tv_nsec %= NS_PER_SEC;
+	pthread_cond_timedwait(&merge->news, &merge->lock, &until);
+}
+
+int merge_next(struct merge *merge, struct merge_row *ret)
+{
+	struct server *server = NULL;
+	bool waited = false;
+	int r;
+
+	if (merge->last)
+		merge->last->has_row = false;
+	merge->last = NULL;
+	pthread_mutex_lock(&merge->lock);
+	for (;;) {
+		r = merge->conf.cancel && *merge->conf.cancel ? -ECANCELED : choose(merge, &server);
+		pthread_cond_broadcast(&merge->news); /* there may be room in a queue */
+		if (r != -EAGAIN || (merge->conf.follow && waited))
+			break;
+		wait_for_news(merge);
+		waited = true;
+	}
+	pthread_mutex_unlock(&merge->lock);
+	if (r == 1) {
+		merge->last = server;
+		*ret = server->row;
+	}
+	return r;
+}
+
+void merge_status(struct merge *merge, size_t i, struct merge_status *ret)
+{
+	struct server *server = &merge->servers[i];
+
+	pthread_mutex_lock(&merge->lock);
+	*ret = server->status;
+	ret->why = buf_span(&server->why);
+	ret->result = server->bad;
+	if (server->done && server->result < 0 && ret->result == 0) {
+		ret->result = server->result;
+		ret->err = server->err;
+	}
+	if (server->done && !server->ended && ret->result == 0)
+		ret->result = err_set(&ret->err, -EPROTO, "the server cut the answer short");
+	pthread_mutex_unlock(&merge->lock);
+}
+
+void merge_close(struct merge *merge)
+{
+	if (!merge)
+		return;
+	merge->stop = true;
+	pthread_mutex_lock(&merge->lock);
+	pthread_cond_broadcast(&merge->news);
+	pthread_mutex_unlock(&merge->lock);
+	for (size_t i = 0; i < merge->nservers; i++) {
+		struct server *server = &merge->servers[i];
+
+		if (server->threaded)
+			pthread_join(server->thread, NULL);
+		buf_release(&server->queue);
+		buf_release(&server->line);
+		buf_release(&server->why);
+		arena_release(&server->arena);
+		free(server->url);
+	}
+	pthread_cond_destroy(&merge->news);
+	pthread_mutex_destroy(&merge->lock);
+	free(merge->servers);
+	free(merge);
+}
+DEFINE_CLEANUP(struct merge *, merge_close);
+
+int merge_open(const struct merge_conf *conf, struct merge **ret, struct err *reterr)
+{
+	_cleanup_(merge_closep) struct merge *merge = NULL;
+
+	if (conf->nservers > MERGE_SERVERS_MAX)
+		return err_set(reterr, -E2BIG, "at most %d servers", MERGE_SERVERS_MAX);
+	merge = calloc(1, sizeof(*merge));
+	if (!merge)
+		return err_set(reterr, -ENOMEM, "out of memory");
+	merge->conf = *conf;
+	pthread_mutex_init(&merge->lock, NULL);
+	pthread_cond_init(&merge->news, NULL);
+	merge->servers = calloc(conf->nservers + 1, sizeof(*merge->servers));
+	if (!merge->servers)
+		return err_set(reterr, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < conf->nservers; i++) {
+		struct server *server = &merge->servers[i];
+
+		*server = (struct server){.merge = merge,
+					  .queue = BUF_INIT(2 * MERGE_QUEUE + LINE_BYTES),
+					  .line = BUF_INIT(LINE_BYTES),
+					  .why = BUF_INIT(1 << 20)};
+		arena_init(&server->arena, ROW_ARENA);
+		merge->nservers++;
+		server->url = strndup(conf->servers[i].ptr, conf->servers[i].len);
+		if (!server->url || pthread_create(&server->thread, NULL, run, server) != 0)
+			return err_set(reterr, -EAGAIN, "no thread for another server");
+		server->threaded = true;
+	}
+	*ret = TAKE(merge);
+	return 0;
+}

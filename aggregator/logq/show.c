@@ -1,0 +1,275 @@
+/* show.c - from a source through sinks to the printer. */
+#include "aggregator/logq/show.h"
+#include "aggregator/logq/hint.h"
+#include "aggregator/logq/local.h"
+#include "aggregator/logq/pager.h"
+#include "aggregator/logq/place.h"
+#include "aggregator/logq/print.h"
+#include "aggregator/logq/relay.h"
+#include "aggregator/logq/remote.h"
+#include "aggregator/logq/window.h"
+#include "common/base/cleanup.h"
+#include "common/base/hash.h"
+#include <errno.h>
+#include <sys/ioctl.h>
+
+#define TEMPLATE_BYTES (1u << 20)
+
+/* All that rows pass, last first.  Zeroed: nothing yet. */
+struct way {
+	struct row_sink last; /* the printer's */
+	struct arena arena;   /* of the template */
+	struct template template;
+	struct print_conf print;
+	struct printer *printer;
+	struct progress *progress;
+	pid_t pager;
+	struct relay *relay;
+	struct window *window;
+	struct place *place;
+	struct row_sink *first;
+	uint64_t rows; /* that the window printed */
+};
+
+static unsigned stderr_width(void)
+{
+	struct winsize size;
+
+	return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+int show_error(const struct ask *ask, const struct err *err)
+{
+	_cleanup_(buf_release) struct buf text = BUF_INIT(1 << 20);
+
+	if (!ask->syntax) {
+		fprintf(stderr, "logq: %s\n", err->text);
+		return LOGQ_ERROR;
+	}
+	lex_print_error(&text, buf_span(&ask->text), err, stderr_width());
+	if (text.len && text.ptr[text.len - 1] != '\n')
+		buf_putc(&text, '\n');
+	fwrite(text.ptr, 1, text.len, stderr);
+	return LOGQ_ERROR;
+}
+
+static int print_row(struct row_sink *sink, const struct span *names, const struct span *texts,
+		     size_t n)
+{
+	struct way *way = (struct way *)sink;
+
+	return printer_row(way->printer, names, texts, n);
+}
+
+static int print_pause(struct row_sink *sink)
+{
+	struct way *way = (struct way *)sink;
+
+	return printer_flush(way->printer);
+}
+
+static int open_printer(struct way *way, const struct options *opts, const struct ask *ask,
+			struct err *reterr)
+{
+	bool page = isatty(STDOUT_FILENO) && !opts->no_pager && !opts->follow;
+	struct span template;
+	int r;
+
+	way->print = (struct print_conf){.fd = STDOUT_FILENO,
+					 .bars = opts->histogram.len > 0,
+					 .reversed = ask->reversed,
+					 .limit = ask->limit};
+	r = options_output(opts, &way->print.format, &template, reterr);
+	if (r == 0 && way->print.format == OUTPUT_TEMPLATE) {
+		arena_init(&way->arena, TEMPLATE_BYTES);
+		r = template_parse(template, &way->arena, &way->template, reterr);
+		if (r < 0)
+			return err_prefix(reterr, r, "-o template");
+		way->print.template = &way->template;
+	}
+	if (r < 0)
+		return r;
+	style_init(&way->print.style, STDOUT_FILENO, opts->color, opts->utc);
+	if (opts->count && way->print.format == OUTPUT_AUTO && !opts->follow)
+		way->print.format = OUTPUT_CAT;
+	if (!opts->follow)
+		progress_open(&way->progress);
+	way->print.progress = way->progress;
+	if (page)
+		way->print.fd = pager_open(&way->pager);
+	way->last = (struct row_sink){.row = print_row, .pause = print_pause};
+	way->first = &way->last;
+	return printer_new(&way->print, &way->printer) < 0
+		       ? err_set(reterr, -ENOMEM, "out of memory")
+		       : 0;
+}
+
+/* The pipes that run here, over all rows or a window of them. */
+static int open_rest(struct way *way, const struct options *opts, struct ask *ask,
+		     struct err *reterr)
+{
+	const struct query_conf conf = {.cancel = &logq_cancel, .threads = 1};
+	int r;
+
+	if (ask->windowed) {
+		const struct window_conf window = {.query = &ask->rest,
+						   .print = way->print,
+						   .length_ns = opts->window,
+						   .query_conf = {.threads = 1}};
+
+		r = window_open(&window, &way->window, reterr);
+		if (r == 0)
+			way->first = window_sink(way->window);
+		return r;
+	}
+	if (!ask->rest.npipes)
+		return 0;
+	r = relay_open(&ask->rest, &conf, way->first, &way->relay, reterr);
+	if (r == 0)
+		way->first = relay_sink(way->relay);
+	return r;
+}
+
+/* A cursor belongs to a filter. */
+static uint64_t hash_filter(const struct ask *ask)
+{
+	_cleanup_(buf_release) struct buf text = BUF_INIT(4 * QUERY_TEXT_MAX);
+	struct query bare = *ask->query;
+
+	bare.npipes = 0;
+	query_print(&bare, &text);
+	return hash64(buf_span(&text));
+}
+
+static int open_cursor(struct way *way, const struct options *opts, struct ask *ask, int64_t now_ns,
+		       struct err *reterr)
+{
+	int64_t since = ask->has_time_range ? ask->min_time : INT64_MIN;
+	int r;
+
+	if (!opts->cursor_file.len)
+		return 0;
+	if (opts->follow && !ask->since_given)
+		since = now_ns;
+	r = place_open(opt_text(opts->cursor_file), hash_filter(ask), since, &way->place, reterr);
+	if (r < 0)
+		return r;
+	way->first = place_sink(way->place, way->first, !way->relay && !way->window);
+	ask->min_time = place_floor(way->place);
+	ask->since_given = ask->min_time != INT64_MIN;
+	if (!ask->has_time_range)
+		ask->max_time = INT64_MAX;
+	ask->has_time_range = true;
+	return 0;
+}
+
+static int ask_source(const struct options *opts, struct ask *ask, struct way *way,
+		      struct answer *answer, struct err *reterr)
+{
+	struct span local = {0}, *servers;
+	size_t n = opts->servers.len;
+	int r;
+
+	if (opts->dir.len || opts->bus.len || ask->files.len)
+		return local_run(opts, ask, way->first, answer, reterr);
+	if (!n && remote_default())
+		local = span_cstr(remote_default());
+	if (!n && !local.len)
+		return err_set(reterr, -ENOENT,
+			       "no aggregator runs here: name a file, -D DIR or --server URL");
+	servers = calloc(n + 1, sizeof(*servers));
+	if (!servers)
+		return err_set(reterr, -ENOMEM, "out of memory");
+	servers[0] = local;
+	for (size_t i = 0; i < n; i++)
+		servers[i] = opt_text(opts->servers.items[i]);
+	r = remote_run(opts, ask, servers, n ? n : 1, way->first, answer, reterr);
+	free(servers);
+	return r;
+}
+
+/* Answers that wait for the end of rows, then the printer's. */
+static int finish(struct way *way, int r, const struct answer *answer, struct err *reterr)
+{
+	if (r >= 0 && way->relay && !logq_cancel)
+		r = relay_finish(way->relay, reterr);
+	relay_free(way->relay);
+	way->relay = NULL;
+	if ((r >= 0 || logq_cancel) && way->window) {
+		int w = window_finish(way->window, &way->rows, reterr);
+
+		r = w < 0 ? w : r;
+	}
+	if (r >= 0 || logq_cancel) {
+		int p = printer_end(way->printer, reterr);
+
+		r = p < 0 ? p : r;
+	}
+	if (way->place && answer->partial)
+		fprintf(stderr, "logq: the cursor stays where it was\n");
+	else if (way->place && r != -EPIPE && (r >= 0 || logq_cancel))
+		r = place_save(way->place, reterr);
+	return r;
+}
+
+/* What the exit status says. */
+static int conclude(const struct options *opts, const struct ask *ask, int r, uint64_t rows,
+		    const struct answer *answer, const struct err *err)
+{
+	if (opts->stats && answer->cost.len)
+		fprintf(stderr, "logq: %.*s\n", SPAN_FMT(buf_span(&answer->cost)));
+	if (r == -EPIPE)
+		return LOGQ_FOUND; /* whoever reads has seen enough */
+	if (logq_cancel)
+		return LOGQ_INTERRUPTED;
+	if (r < 0)
+		return show_error(ask, err);
+	if (answer->partial) {
+		fprintf(stderr, "logq: the answer is partial: %.*s\n",
+			SPAN_FMT(span_trim(buf_span(&answer->why))));
+		return LOGQ_PARTIAL;
+	}
+	if (!rows)
+		hint_levels(ask->query->filter);
+	return rows ? LOGQ_FOUND : LOGQ_NONE;
+}
+
+static void way_release(struct way *way)
+{
+	relay_free(way->relay);
+	window_free(way->window);
+	place_free(way->place);
+	printer_free(way->printer);
+	progress_free(way->progress);
+	arena_release(&way->arena);
+}
+
+int show(const struct options *opts, struct ask *ask, int64_t now_ns)
+{
+	struct way way = {.pager = -1};
+	struct answer answer;
+	struct err err = {0};
+	int r, code;
+
+	answer_init(&answer);
+	r = ask_split(ask, opts, now_ns, &err);
+	if (r == 0)
+		r = open_printer(&way, opts, ask, &err);
+	if (r == 0)
+		r = open_rest(&way, opts, ask, &err);
+	if (r == 0)
+		r = open_cursor(&way, opts, ask, now_ns, &err);
+	if (r == 0) {
+		answer.progress = progress_counters(way.progress);
+		r = ask_source(opts, ask, &way, &answer, &err);
+		r = finish(&way, r, &answer, &err);
+	}
+	progress_stop(way.progress);
+	if (way.pager >= 0)
+		pager_close(way.print.fd, way.pager);
+	code = conclude(opts, ask, r, way.rows + (way.printer ? printer_rows(way.printer) : 0),
+			&answer, &err);
+	way_release(&way);
+	answer_release(&answer);
+	return code;
+}
