@@ -7,8 +7,9 @@
 _logq_flags='-S --since -U --until -n --lines -m --max-count -f --follow -r --reverse
 	-p --priority -u --service -H --host -t --trace -g --grep -i --ignore-case
 	-v --invert-match -A --after-context -B --before-context -C --context -c --count
-	-F --field -N --fields --patterns --histogram -D --dir --server --bus -o --output
-	-z --utc --color --no-pager --timeout --explain --stats --check-query --print-query
+	-F --field -N --fields --patterns --histogram -D --dir --server --bus --cursor-file -o
+	--output
+	-z --utc --color --no-pager --window --timeout --explain --stats --check-query --print-query
 	-h --help -V --version'
 _logq_outputs='auto short short-iso pretty verbose json logfmt csv cat table'
 _logq_levels='emerg alert crit err warning notice info debug trace fatal'
@@ -86,9 +87,10 @@ _logq() {
 		_logq_propose "$before" "$cur" < <(_logq_ask "$logq" '* | field_names | fields name')
 		;;
 	--server) _logq_words "$before" "$cur" 'http:// unix:' ;;
+	--cursor-file) _logq_files -f "$cur" ;;
 	--bus) _logq_words "$before" "$cur" 'kafka:// dir://' ;;
 	-D | --dir) _logq_files -d "$cur" ;;
-	-[ntgmABC] | --lines | --max-count | --trace | --grep | --timeout | --*-context | --context) ;;
+	-[ntgmABC] | --lines | --max-count | --trace | --grep | --window | --timeout | --*-context | --context) ;;
 	*)
 		if [[ $cur = -* ]]; then
 			_logq_words '' "$cur" "$_logq_flags"

@@ -47,10 +47,12 @@ complete -c logq -l histogram -d 'how many over time'
 complete -c logq -s D -l dir -x -a '(__fish_complete_directories)' -d 'an index on disk'
 complete -c logq -l server -x -a 'http:// unix:' -d 'an aggregator'
 complete -c logq -l bus -x -a 'kafka:// dir://' -d 'what is on a bus now'
+complete -c logq -l cursor-file -r -d 'go on where the run before ended'
 complete -c logq -s o -l output -x -a "$outputs" -d format
 complete -c logq -s z -l utc -d 'times in UTC'
 complete -c logq -l color -x -a 'auto always never' -d colors
 complete -c logq -l no-pager -d 'never through a pager'
+complete -c logq -l window -x -d 'time an answer of -f with stats is about'
 complete -c logq -l timeout -x -d 'give up after this time'
 complete -c logq -l explain -d 'say what would be done'
 complete -c logq -l stats -d 'say what it cost'

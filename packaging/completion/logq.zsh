@@ -52,10 +52,12 @@ _arguments -s -S \
 	'(-D --dir)'{-D+,--dir=}'[an index on disk]:directory:_files -/' \
 	'--server=[an aggregator]:URL:(http\:// unix\:)' \
 	'--bus=[what is on a bus now]:URI:(kafka\:// dir\://)' \
+	'--cursor-file=[go on where the run before ended]:file:_files' \
 	'(-o --output)'{-o+,--output=}'[format]:format:(auto short short-iso pretty verbose json logfmt csv cat table)' \
 	'(-z --utc)'{-z,--utc}'[times in UTC]' \
 	'--color=[colors]:when:(auto always never)' \
 	'--no-pager[never through a pager]' \
+	'--window=[time an answer of -f with stats is about]:time' \
 	'--timeout=[give up after this time]:time' \
 	'--explain[say what would be done]' \
 	'--stats[say what it cost]' \

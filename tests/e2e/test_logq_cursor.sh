@@ -115,6 +115,8 @@ summed() {
 	write_now 2
 	[ "$(jq -s 'map(.n | tonumber) | add' "$scratch/window.out")" -ge 4 ] && [ "$(wc -l <"$scratch/window.out")" -ge 2 ]
 }
+reading() { [ "$(ls "/proc/$(pid_of window)/task" | wc -l)" -ge 3 ]; } # its thread that reads the file
+wait_for 10 "-f with stats reads" reading
 before=$written
 wait_for 20 "-f with stats prints each window" summed
 kill -INT "$(pid_of window)"
