@@ -64,7 +64,8 @@ static int open_feed(struct local *local, struct ask *ask, struct err *reterr)
 	if (r < 0)
 		return r;
 	path = feed_path(local->feed);
-	return source_files_open(&path, 1, &(struct source_files_conf){0}, &local->source, reterr);
+	return source_files_open(&path, 1, &(struct source_files_conf){.cancel = &logq_cancel},
+				 &local->source, reterr);
 }
 
 static int open_source(struct local *local, struct ask *ask, struct err *reterr)
@@ -75,7 +76,8 @@ static int open_source(struct local *local, struct ask *ask, struct err *reterr)
 		return open_index(local, reterr);
 	if (local->opts->bus.len || (local->opts->follow && !only_stdin))
 		return open_feed(local, ask, reterr);
-	return source_files_open(ask->files.ptr, ask->files.len, &(struct source_files_conf){0},
+	return source_files_open(ask->files.ptr, ask->files.len,
+				 &(struct source_files_conf){.cancel = &logq_cancel},
 				 &local->source, reterr);
 }
 

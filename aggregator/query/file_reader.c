@@ -7,7 +7,8 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#define IN_BYTES (128u << 10)
+#define IN_BYTES       (128u << 10)
+#define CANCEL_LOOK_MS 100
 
 struct file_reader;
 typedef ssize_t read_fn(struct file_reader *reader, char *to, size_t size, struct err *reterr);
@@ -25,6 +26,7 @@ struct file_reader {
 	z_stream gzip;
 	bool has_gzip;
 	ZSTD_DCtx *zstd;
+	const atomic_bool *cancel;
 };
 
 void file_reader_free(struct file_reader *r)
@@ -47,6 +49,24 @@ static int failed(const struct file_reader *r, int code, const char *what, struc
 	return err_set(reterr, code, "%s: %s", r->path, what);
 }
 
+/*
+ * What the file has now; waits for a pipe or terminal that is silent, but not
+ * past a cancel.
+ */
+static ssize_t read_some(struct file_reader *r, char *to, size_t size, struct err *reterr)
+{
+	struct pollfd pollfd = {.fd = r->fd, .events = POLLIN};
+	ssize_t n;
+
+	while (r->cancel && poll(&pollfd, 1, CANCEL_LOOK_MS) <= 0)
+		if (*r->cancel)
+			return failed(r, -ECANCELED, "canceled", reterr);
+	do
+		n = read(r->fd, to, size);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? failed(r, -errno, strerror(errno), reterr) : n;
+}
+
 /* Fill `in` when it is used up.  How much is there, 0 at the end. */
 static ssize_t refill(struct file_reader *r, struct err *reterr)
 {
@@ -54,11 +74,9 @@ static ssize_t refill(struct file_reader *r, struct err *reterr)
 
 	if (r->in_at < r->in_len || r->at_end)
 		return (ssize_t)(r->in_len - r->in_at);
-	do
-		n = read(r->fd, r->in, IN_BYTES);
-	while (n < 0 && errno == EINTR);
+	n = read_some(r, r->in, IN_BYTES, reterr);
 	if (n < 0)
-		return failed(r, -errno, strerror(errno), reterr);
+		return n;
 	r->at_end = n == 0;
 	r->in_at = 0;
 	r->in_len = (size_t)n;
@@ -78,11 +96,9 @@ static ssize_t read_plain(struct file_reader *r, char *to, size_t size, struct e
 		r->in_at += size;
 		return (ssize_t)size;
 	}
-	do
-		n = read(r->fd, to, size);
-	while (n < 0 && errno == EINTR);
+	n = read_some(r, to, size, reterr);
 	if (n < 0)
-		return failed(r, -errno, strerror(errno), reterr);
+		return n;
 	r->stored += (uint64_t)n;
 	return n;
 }
@@ -173,7 +189,8 @@ static int choose(struct file_reader *r, struct err *reterr)
 	return 0;
 }
 
-int file_reader_open(struct span path, struct file_reader **ret, struct err *reterr)
+int file_reader_open(struct span path, const atomic_bool *cancel, struct file_reader **ret,
+		     struct err *reterr)
 {
 	_cleanup_(file_reader_freep) struct file_reader *r = calloc(1, sizeof(*r));
 	bool is_stdin = span_eq(path, SPAN("-"));
@@ -182,6 +199,7 @@ int file_reader_open(struct span path, struct file_reader **ret, struct err *ret
 	if (!r)
 		return err_set(reterr, -ENOMEM, "out of memory");
 	r->fd = -1;
+	r->cancel = cancel;
 	r->path = is_stdin ? strdup("standard input") : strndup(path.ptr, path.len);
 	r->in = malloc(IN_BYTES);
 	if (!r->path || !r->in)

@@ -5,7 +5,7 @@
  * "-" is standard input.  Several gzip members or zstd frames after each other
  * are one text, as with zcat and zstdcat.
  *
- *	file_reader_open(path, &r, &err);
+ *	file_reader_open(path, NULL, &r, &err);
  *	while ((n = file_reader_read(r, to, size, &err)) > 0) …
  *	file_reader_free(r);
  */
@@ -14,12 +14,15 @@
 
 #include "common/base/err.h"
 #include "common/base/span.h"
+#include <stdatomic.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 struct file_reader;
 
-int file_reader_open(struct span path, struct file_reader **ret, struct err *reterr);
+/* Once `cancel` is set (NULL = never) reads that would wait fail with -ECANCELED. */
+int file_reader_open(struct span path, const atomic_bool *cancel, struct file_reader **ret,
+		     struct err *reterr);
 void file_reader_free(struct file_reader *reader);
 
 /*

@@ -19,6 +19,7 @@
 #include "aggregator/query/field_set.h"
 #include "common/data/column.h"
 #include "common/lang/ast/query.h"
+#include <stdatomic.h>
 
 struct query_source;
 struct store;
@@ -64,9 +65,10 @@ int source_store_open(struct store *store, struct query_source **ret);
 
 /* Zero = the default. */
 struct source_files_conf {
-	struct span format; /* of common/parse, default auto */
-	int64_t now_ns;     /* time of lines without one: 0 = of reading */
-	uint64_t max_line;  /* longer lines are cut; default 1 MiB */
+	struct span format;        /* of common/parse, default auto */
+	int64_t now_ns;            /* time of lines without one: 0 = of reading */
+	uint64_t max_line;         /* longer lines are cut; default 1 MiB */
+	const atomic_bool *cancel; /* ends a read that waits for stdin; NULL = none */
 };
 /* `paths` is copied.  Files are opened when they are read; "-" can be read once. */
 int source_files_open(const struct span *paths, size_t npaths, const struct source_files_conf *conf,

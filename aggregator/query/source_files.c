@@ -119,7 +119,7 @@ static int next_file(struct files_scan *scan, struct err *reterr)
 				       "needs a file");
 		files->stdin_read = true;
 	}
-	return file_reader_open(path, &scan->reader, reterr);
+	return file_reader_open(path, files->conf.cancel, &scan->reader, reterr);
 }
 
 static void end_file(struct files_scan *scan, struct buf *text)
