@@ -119,6 +119,9 @@ reading() { [ "$(ls "/proc/$(pid_of window)/task" | wc -l)" -ge 3 ]; } # its thr
 wait_for 10 "-f with stats reads" reading
 before=$written
 wait_for 20 "-f with stats prints each window" summed
+# What was written last has to be read before the end, or no window has it.
+added_up() { [ "$(jq -s 'map(.n | tonumber) | add' "$scratch/window.out")" -ge $((written - before)) ]; }
+wait_for 20 "every row is in a window" added_up
 kill -INT "$(pid_of window)"
 reap window
 is "Ctrl-C is 130" "$status" 130
