@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # One engine: a query gives the same rows from raw files as from the index that
 # the same files were shipped into.  (The index knows service, host and log.*
-# besides, so queries here read what the lines themselves have.)
+# besides, and lines without a time get that of reading, so queries here read what
+# the lines themselves have.)
 . "$(dirname "$0")/lib.sh"
 
 "$tools/loggen" --dir "$scratch/logs" --records 30000 --seed 11 >/dev/null
@@ -32,7 +33,7 @@ i(CARRIER) !level:INFO | top 3 by (_msg)
 carrier:in(dhl, ups) | stats by (carrier) sum(seq) s, median(seq) m
 sku:=SKU-001* | uniq by (sku) | stats count() n
 client.ip:ipv4_range(10.2.0.0, 10.2.3.255) | stats count() n
-* | stats by (_time:1s) count() n
+seq:* | stats by (_time:1s) count() n
 level:WARN | patterns limit 5 | fields pattern, count
 items:>5 or left:<10 | stats count() n, avg(items) items, quantile(0.9, left) left
 * | stats by (level) row_max(seq, seq, _msg) last | fields level, last
