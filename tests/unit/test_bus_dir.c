@@ -2,36 +2,21 @@
  * The directory bus: order, durability marks, damage, and writers that die.
  */
 #include "common/base/cleanup.h"
-#include "common/base/clock.h"
-#include "common/bus/bus.h"
 #include "common/bus/dir_log.h"
+#include "tests/unit/bus_fixture.h"
 #include "tests/unit/scratch.h"
-#include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include <cmocka.h>
-
 #define PATH_MAX_HERE (SCRATCH_MAX + 64)
 
 struct fixture {
+	struct bus_fixture bus;
 	char dir[SCRATCH_MAX];
-	char uri[SCRATCH_MAX + 16];
-	struct bus_conf conf;
-};
-
-/* What the reports said. */
-struct ledger {
-	int reports, failures, last_status;
-	int64_t last_offset;
-	intptr_t last_cookie;
 };
 
 static int setup(void **state)
@@ -40,8 +25,8 @@ static int setup(void **state)
 
 	assert_non_null(f);
 	scratch_make(f->dir);
-	snprintf(f->uri, sizeof(f->uri), "dir://%s/bus", f->dir);
-	f->conf.partitions = 3;
+	snprintf(f->bus.uri, sizeof(f->bus.uri), "dir://%s/bus", f->dir);
+	f->bus.conf.partitions = 3;
 	*state = f;
 	return 0;
 }
@@ -55,86 +40,6 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void on_report(void *ctx, void *cookie, int status, int64_t offset)
-{
-	struct ledger *ledger = ctx;
-
-	ledger->reports++;
-	ledger->failures += status < 0;
-	ledger->last_status = status;
-	ledger->last_offset = offset;
-	ledger->last_cookie = (intptr_t)cookie;
-}
-
-static struct producer *open_producer(const struct fixture *f, struct ledger *ledger)
-{
-	struct producer *p = NULL;
-	struct err err = {0};
-
-	if (producer_open(span_cstr(f->uri), &f->conf, on_report, ledger, &p, &err) < 0)
-		fail_msg("%s", err.text);
-	return p;
-}
-
-static struct consumer *open_consumer(const struct fixture *f)
-{
-	struct consumer *c = NULL;
-	struct err err = {0};
-
-	if (consumer_open(span_cstr(f->uri), &f->conf, &c, &err) < 0)
-		fail_msg("%s", err.text);
-	return c;
-}
-
-static void send_text(struct producer *p, unsigned partition, intptr_t n)
-{
-	char text[64];
-	int len = snprintf(text, sizeof(text), "message %" PRIdPTR, n);
-	int r;
-
-	while ((r = producer_send(p, partition, span_of(text, (size_t)len), (void *)n)) == -EAGAIN)
-		producer_poll(p, 10);
-	assert_int_equal(r, 0);
-}
-
-/* Write messages first … last - 1, numbered as their offsets, and wait for them. */
-static void write_numbered(const struct fixture *f, unsigned partition, intptr_t first,
-			   intptr_t last)
-{
-	struct ledger ledger = {0};
-	struct producer *p = open_producer(f, &ledger);
-
-	for (intptr_t n = first; n < last; n++)
-		send_text(p, partition, n);
-	assert_int_equal(producer_flush(p, 10000), 0);
-	assert_int_equal(ledger.reports, last - first);
-	assert_int_equal(ledger.failures, 0);
-	if (last > first)
-		assert_int_equal(ledger.last_offset, last - 1);
-	producer_close(p);
-}
-
-static void assert_text(const struct bus_message *message, intptr_t n)
-{
-	char text[64];
-
-	snprintf(text, sizeof(text), "message %" PRIdPTR, n);
-	if (!span_eq(message->payload, span_cstr(text)))
-		fail_msg("'%.*s' instead of '%s'", SPAN_FMT(message->payload), text);
-}
-
-static void expect_message(struct consumer *c, unsigned partition, intptr_t n)
-{
-	struct bus_message message;
-
-	assert_int_equal(consumer_poll(c, 5000, &message), 1);
-	assert_int_equal(message.partition, partition);
-	assert_int_equal(message.offset, n);
-	assert_true(message.time_ms > 0);
-	assert_text(&message, n);
-	consumer_release(c, &message);
-}
-
 static void expect_nothing(struct consumer *c)
 {
 	struct bus_message message;
@@ -146,7 +51,7 @@ static void expect_nothing(struct consumer *c)
 static void expect_numbered(const struct fixture *f, unsigned partition, intptr_t first,
 			    intptr_t last)
 {
-	struct consumer *c = open_consumer(f);
+	struct consumer *c = open_consumer(&f->bus);
 
 	assert_int_equal(consumer_assign(c, partition, first), 0);
 	for (intptr_t n = first; n < last; n++)
@@ -183,11 +88,11 @@ static void flip_byte(const struct fixture *f, const char *name, off_t at)
 static void test_round_trip(void **state)
 {
 	const struct fixture *f = *state;
-	struct consumer *c = open_consumer(f);
+	struct consumer *c = open_consumer(&f->bus);
 	intptr_t next[3] = {0};
 
 	for (unsigned partition = 0; partition < 3; partition++)
-		write_numbered(f, partition, 0, 50);
+		write_numbered(&f->bus, partition, 0, 50);
 	assert_int_equal(consumer_partitions(c, NULL), 3);
 	for (unsigned partition = 0; partition < 3; partition++)
 		assert_int_equal(consumer_assign(c, partition, 0), 0);
@@ -206,11 +111,11 @@ static void test_round_trip(void **state)
 static void test_partitions_are_fixed_at_creation(void **state)
 {
 	struct fixture *f = *state;
-	struct ledger ledger = {0};
+	struct reports reports = {0};
 
-	write_numbered(f, 0, 0, 1);
-	f->conf.partitions = 7;
-	struct producer *p = open_producer(f, &ledger);
+	write_numbered(&f->bus, 0, 0, 1);
+	f->bus.conf.partitions = 7;
+	struct producer *p = open_producer(&f->bus, &reports);
 
 	assert_int_equal(producer_partitions(p, NULL), 3);
 	assert_int_equal(producer_send(p, 3, SPAN("x"), NULL), -EINVAL);
@@ -220,13 +125,13 @@ static void test_partitions_are_fixed_at_creation(void **state)
 static void test_consumer_before_bus(void **state)
 {
 	const struct fixture *f = *state;
-	struct consumer *c = open_consumer(f);
+	struct consumer *c = open_consumer(&f->bus);
 	struct err err = {0};
 
 	assert_int_equal(consumer_partitions(c, &err), -EAGAIN);
 	assert_non_null(strstr(err.text, "no bus"));
 	assert_int_equal(consumer_assign(c, 0, 0), -EAGAIN);
-	write_numbered(f, 0, 0, 2);
+	write_numbered(&f->bus, 0, 0, 2);
 	assert_int_equal(consumer_partitions(c, &err), 3);
 	assert_int_equal(consumer_assign(c, 0, 0), 0);
 	expect_message(c, 0, 0);
@@ -240,17 +145,17 @@ static void test_segments(void **state)
 	int64_t low, high;
 	struct stat st;
 
-	f->conf.segment_bytes = 500;
-	write_numbered(f, 0, 0, 100);
+	f->bus.conf.segment_bytes = 500;
+	write_numbered(&f->bus, 0, 0, 100);
 	assert_int_equal(fstatat(AT_FDCWD, f->dir, &st, 0), 0);
 	expect_numbered(f, 0, 0, 100);
 	expect_numbered(f, 0, 57, 100);
 	expect_numbered(f, 0, 100, 100);
-	write_numbered(f, 0, 100, 130);
+	write_numbered(&f->bus, 0, 100, 130);
 	expect_numbered(f, 0, 99, 130);
 
 	/* The oldest segment is removed by hand: reading begins behind it. */
-	struct consumer *c = open_consumer(f);
+	struct consumer *c = open_consumer(&f->bus);
 	struct bus_message m;
 	int dirfd = open_file(f, "0000", O_RDONLY | O_DIRECTORY);
 
@@ -273,16 +178,16 @@ static void test_segments(void **state)
 static void test_offset_past_the_end(void **state)
 {
 	const struct fixture *f = *state;
-	struct consumer *c = open_consumer(f);
+	struct consumer *c = open_consumer(&f->bus);
 	struct bus_message m;
 
-	write_numbered(f, 1, 0, 10);
+	write_numbered(&f->bus, 1, 0, 10);
 	assert_int_equal(consumer_assign(c, 1, 11), 0);
 	assert_int_equal(consumer_poll(c, 0, &m), -ERANGE);
 	assert_int_equal(m.offset, 11);
 	assert_int_equal(consumer_seek(c, 1, 10), 0);
 	expect_nothing(c);
-	write_numbered(f, 1, 10, 11);
+	write_numbered(&f->bus, 1, 10, 11);
 	expect_message(c, 1, 10);
 	consumer_close(c);
 }
@@ -297,14 +202,14 @@ static void test_torn_tail(void **state)
 	for (size_t cut = 1; cut <= sizeof(head); cut += 13) {
 		intptr_t n = (intptr_t)cut / 13;
 
-		write_numbered(f, 0, n, n + 1);
+		write_numbered(&f->bus, 0, n, n + 1);
 		int fd = open_file(f, SEGMENT_0, O_WRONLY | O_APPEND);
 
 		assert_int_equal(write(fd, head, cut), cut);
 		close(fd);
 		expect_numbered(f, 0, 0, n + 1);
 	}
-	write_numbered(f, 0, 4, 8);
+	write_numbered(&f->bus, 0, 4, 8);
 	expect_numbered(f, 0, 0, 8);
 }
 
@@ -312,16 +217,16 @@ static void test_torn_tail(void **state)
 static void test_old_and_bad_marks(void **state)
 {
 	const struct fixture *f = *state;
-	struct consumer *c = open_consumer(f);
+	struct consumer *c = open_consumer(&f->bus);
 	struct bus_message m;
 	char mark[64];
 
-	write_numbered(f, 0, 0, 5);
+	write_numbered(&f->bus, 0, 0, 5);
 	int fd = open_file(f, "0000/committed", O_RDWR);
 	ssize_t n = pread(fd, mark, sizeof(mark), 0);
 
 	assert_true(n > 0);
-	write_numbered(f, 0, 5, 9);
+	write_numbered(&f->bus, 0, 5, 9);
 	assert_int_equal(pwrite(fd, mark, (size_t)n, 0), n);
 	expect_numbered(f, 0, 0, 5); /* a reader stops at the mark */
 	assert_int_equal(consumer_assign(c, 0, 9), 0);
@@ -330,13 +235,13 @@ static void test_old_and_bad_marks(void **state)
 	assert_int_equal(consumer_poll(c, 0, &m), -ERANGE);
 	consumer_close(c);
 
-	write_numbered(f, 0, 9, 10); /* the next writer takes what is there */
+	write_numbered(&f->bus, 0, 9, 10); /* the next writer takes what is there */
 	expect_numbered(f, 0, 0, 10);
 	flip_byte(f, "0000/committed", 9);
 	expect_numbered(f, 0, 0, 10);
 	assert_int_equal(ftruncate(fd, 0), 0);
 	expect_numbered(f, 0, 0, 10);
-	write_numbered(f, 0, 10, 12);
+	write_numbered(&f->bus, 0, 10, 12);
 	expect_numbered(f, 0, 0, 12);
 	close(fd);
 }
@@ -355,9 +260,9 @@ static void test_damage(void **state)
 {
 	const struct fixture *f = *state;
 	const off_t entry = DIR_ENTRY_HEAD + (off_t)strlen("message 0");
-	struct consumer *c = open_consumer(f);
+	struct consumer *c = open_consumer(&f->bus);
 
-	write_numbered(f, 0, 0, 10);
+	write_numbered(&f->bus, 0, 0, 10);
 	flip_byte(f, SEGMENT_0, 2 * entry + DIR_ENTRY_HEAD + 3); /* payload of 2 */
 	flip_byte(f, SEGMENT_0, 4 * entry + 20);                 /* head of 4 */
 	flip_byte(f, SEGMENT_0, 9 * entry);                      /* head of the last */
@@ -384,27 +289,29 @@ static void test_bus_file_damage(void **state)
 	struct err err = {0};
 	struct producer *p;
 
-	write_numbered(f, 0, 0, 1);
+	write_numbered(&f->bus, 0, 0, 1);
 	flip_byte(f, "bus", 15);
-	assert_int_equal(producer_open(span_cstr(f->uri), &f->conf, on_report, NULL, &p, &err),
-			 -EBADMSG);
+	assert_int_equal(
+		producer_open(span_cstr(f->bus.uri), &f->bus.conf, on_report, NULL, &p, &err),
+		-EBADMSG);
 	assert_non_null(strstr(err.text, "damaged"));
 	flip_byte(f, "bus", 15);
 	flip_byte(f, "bus", 11);
-	assert_int_equal(producer_open(span_cstr(f->uri), &f->conf, on_report, NULL, &p, &err),
-			 -ENOTSUP);
+	assert_int_equal(
+		producer_open(span_cstr(f->bus.uri), &f->bus.conf, on_report, NULL, &p, &err),
+		-ENOTSUP);
 }
 
 static void test_limits(void **state)
 {
 	struct fixture *f = *state;
 	static char big[2000];
-	struct ledger ledger = {0};
+	struct reports reports = {0};
 	int r, sent = 0;
 
-	f->conf.message_max = sizeof(big) - 1;
-	f->conf.queue_bytes = 10000;
-	struct producer *p = open_producer(f, &ledger);
+	f->bus.conf.message_max = sizeof(big) - 1;
+	f->bus.conf.queue_bytes = 10000;
+	struct producer *p = open_producer(&f->bus, &reports);
 
 	assert_int_equal(producer_send(p, 0, span_of(big, sizeof(big)), NULL), -EMSGSIZE);
 	while ((r = producer_send(p, 0, span_of(big, 1999), NULL)) == 0)
@@ -412,41 +319,40 @@ static void test_limits(void **state)
 	assert_int_equal(r, -EAGAIN);
 	assert_int_equal(sent, 5);
 	assert_int_equal(producer_flush(p, 10000), 0);
-	assert_int_equal(ledger.reports, 5);
+	assert_int_equal(reports.count, 5);
 	assert_int_equal(producer_send(p, 0, (struct span){0}, NULL), 0);
 	assert_true(producer_fd(p) >= 0);
 	producer_close(p);
-	assert_int_equal(ledger.reports, 6);
+	assert_int_equal(reports.count, 6);
 }
 
 /* The disk is full in the middle of a group: none of it is there, later ones are. */
 static void test_write_fails(void **state)
 {
 	const struct fixture *f = *state;
-	struct ledger ledger = {0};
+	struct reports reports = {0};
 	struct rlimit before, limit;
 
-	write_numbered(f, 0, 0, 10);
+	write_numbered(&f->bus, 0, 0, 10);
 	signal(SIGXFSZ, SIG_IGN);
 	getrlimit(RLIMIT_FSIZE, &before);
 	limit = before;
 	limit.rlim_cur = 1000;
-	struct producer *p = open_producer(f, &ledger);
+	struct producer *p = open_producer(&f->bus, &reports);
 
 	setrlimit(RLIMIT_FSIZE, &limit);
-	for (intptr_t n = 10; n < 40; n++)
-		send_text(p, 0, n);
+	send_numbered(p, 0, 10, 40);
 	assert_int_equal(producer_flush(p, 10000), 0);
 	setrlimit(RLIMIT_FSIZE, &before);
-	assert_int_equal(ledger.reports, 30);
-	assert_true(ledger.failures > 0);
-	assert_int_equal(ledger.last_status, -EFBIG);
-	intptr_t good = 10 + 30 - ledger.failures;
+	assert_int_equal(reports.count, 30);
+	assert_true(reports.failures > 0);
+	assert_int_equal(reports.last_status, -EFBIG);
+	intptr_t good = 10 + 30 - reports.failures;
 
-	send_text(p, 0, good);
+	send_numbered(p, 0, good, good + 1);
 	assert_int_equal(producer_flush(p, 10000), 0);
-	assert_int_equal(ledger.last_status, 0);
-	assert_int_equal(ledger.last_offset, good);
+	assert_int_equal(reports.last_status, 0);
+	assert_int_equal(reports.last_offset, good);
 	producer_close(p);
 	expect_numbered(f, 0, 0, good + 1);
 }
@@ -458,7 +364,7 @@ static pid_t start_writer(const struct fixture *f, unsigned partition, intptr_t 
 
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		write_numbered(f, partition, first, last);
+		write_numbered(&f->bus, partition, first, last);
 		_exit(0);
 	}
 	return pid;
@@ -476,9 +382,9 @@ static void wait_for(pid_t pid)
 static void test_news(void **state)
 {
 	const struct fixture *f = *state;
-	struct consumer *c = open_consumer(f);
+	struct consumer *c = open_consumer(&f->bus);
 
-	write_numbered(f, 2, 0, 1);
+	write_numbered(&f->bus, 2, 0, 1);
 	assert_int_equal(consumer_assign(c, 2, 1), 0);
 	expect_nothing(c);
 	pid_t pid = start_writer(f, 2, 1, 2);
@@ -491,9 +397,9 @@ static void test_news(void **state)
 static void test_pause(void **state)
 {
 	const struct fixture *f = *state;
-	struct consumer *c = open_consumer(f);
+	struct consumer *c = open_consumer(&f->bus);
 
-	write_numbered(f, 0, 0, 3);
+	write_numbered(&f->bus, 0, 0, 3);
 	assert_int_equal(consumer_assign(c, 0, 0), 0);
 	expect_message(c, 0, 0);
 	assert_int_equal(consumer_pause(c, true), 0);
@@ -544,7 +450,7 @@ static _Noreturn void write_until_killed(const struct fixture *f, unsigned write
 	struct producer *p;
 	char note[NOTE_MAX];
 
-	if (producer_open(span_cstr(f->uri), &f->conf, report_to_pipe, &fd, &p, NULL) < 0)
+	if (producer_open(span_cstr(f->bus.uri), &f->bus.conf, report_to_pipe, &fd, &p, NULL) < 0)
 		_exit(1);
 	for (; seq < end; seq++) {
 		size_t len = make_note(note, writer, seq);
@@ -613,20 +519,20 @@ static void test_killed_writer(void **state)
 	struct fixture *f = *state;
 	struct seen *seen = calloc(1, sizeof(*seen));
 	unsigned seq = 0, writer, got, found = 0, reported = 0;
-	struct consumer *c = open_consumer(f);
+	struct consumer *c = open_consumer(&f->bus);
 	struct bus_message m;
 	int r;
 
 	assert_non_null(seen);
 	memset(seen->offset_of, 0xff, sizeof(seen->offset_of));
-	f->conf.segment_bytes = 100000;
+	f->bus.conf.segment_bytes = 100000;
 	for (int i = 0; i < KILLS; i++) {
 		int fd;
 		pid_t pid = start_endless(f, 1, seq, SEQ_MAX, &fd);
 
 		seq = kill_after_some(pid, fd, seen, seq, random_below(40));
 	}
-	write_numbered(f, 1, 0, 1); /* an open that repairs */
+	write_numbered(&f->bus, 1, 0, 1); /* an open that repairs */
 	assert_int_equal(consumer_assign(c, 0, 0), 0);
 	for (int64_t offset = 0; (r = consumer_poll(c, 0, &m)) == 1; offset++) {
 		assert_int_equal(m.offset, offset);
@@ -657,15 +563,15 @@ static void drain(int fd)
 static void test_two_writers(void **state)
 {
 	struct fixture *f = *state;
-	struct consumer *c = open_consumer(f);
+	struct consumer *c = open_consumer(&f->bus);
 	unsigned next[2] = {0}, writer, seq;
 	struct bus_message m;
 	const unsigned each = 400;
 	int fds[2];
 	pid_t pids[2];
 
-	f->conf.segment_bytes = 50000;
-	f->conf.queue_bytes = 20000;
+	f->bus.conf.segment_bytes = 50000;
+	f->bus.conf.queue_bytes = 20000;
 	for (unsigned i = 0; i < 2; i++)
 		pids[i] = start_endless(f, i, 0, each, &fds[i]);
 	for (unsigned i = 0; i < 2; i++) {
@@ -687,14 +593,13 @@ static void test_two_writers(void **state)
 static void test_close_reports_all(void **state)
 {
 	const struct fixture *f = *state;
-	struct ledger ledger = {0};
-	struct producer *p = open_producer(f, &ledger);
+	struct reports reports = {0};
+	struct producer *p = open_producer(&f->bus, &reports);
 
-	for (intptr_t n = 0; n < 1000; n++)
-		send_text(p, 0, n);
+	send_numbered(p, 0, 0, 1000);
 	producer_close(p);
-	assert_int_equal(ledger.reports, 1000);
-	expect_numbered(f, 0, 0, 1000 - ledger.failures);
+	assert_int_equal(reports.count, 1000);
+	expect_numbered(f, 0, 0, 1000 - reports.failures);
 }
 
 int main(void)

@@ -4,33 +4,17 @@
  * ignores sequence numbers); tests/e2e has a real Kafka for that.
  */
 #include "common/base/cleanup.h"
-#include "common/base/clock.h"
-#include "common/bus/bus.h"
-#include <errno.h>
-#include <inttypes.h>
+#include "tests/unit/bus_fixture.h"
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
 #include <poll.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-
-#include <cmocka.h>
 
 #define PRODUCE_REQUEST 0 /* of the protocol, for injected errors */
-#define WAIT_MS         20000
 
 struct fixture {
+	struct bus_fixture bus;
 	rd_kafka_t *rk;
 	rd_kafka_mock_cluster_t *cluster;
-	char uri[256];
-	struct bus_conf conf;
-};
-
-struct ledger {
-	int reports, failures, last_status;
-	intptr_t next; /* cookie that must come next; what comes out of order is counted */
-	int disorder;
 };
 
 static void no_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
@@ -52,7 +36,7 @@ static int setup(void **state)
 	f->cluster = rd_kafka_mock_cluster_new(f->rk, 1);
 	assert_non_null(f->cluster);
 	assert_int_equal(rd_kafka_mock_topic_create(f->cluster, "logs", 3, 1), 0);
-	snprintf(f->uri, sizeof(f->uri), "kafka://%s/logs",
+	snprintf(f->bus.uri, sizeof(f->bus.uri), "kafka://%s/logs",
 		 rd_kafka_mock_cluster_bootstraps(f->cluster));
 	*state = f;
 	return 0;
@@ -68,109 +52,17 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void on_report(void *ctx, void *cookie, int status, int64_t offset)
-{
-	struct ledger *ledger = ctx;
-
-	ledger->reports++;
-	ledger->failures += status < 0;
-	ledger->last_status = status;
-	ledger->disorder += (intptr_t)cookie != ledger->next;
-	ledger->next = (intptr_t)cookie + 1;
-	assert_true(status < 0 || offset >= 0);
-}
-
-static struct producer *open_producer(const struct fixture *f, struct ledger *ledger)
-{
-	struct producer *p = NULL;
-	struct err err = {0};
-
-	if (producer_open(span_cstr(f->uri), &f->conf, on_report, ledger, &p, &err) < 0)
-		fail_msg("%s", err.text);
-	return p;
-}
-
-static struct consumer *open_consumer(const struct fixture *f)
-{
-	struct consumer *c = NULL;
-	struct err err = {0};
-
-	if (consumer_open(span_cstr(f->uri), &f->conf, &c, &err) < 0)
-		fail_msg("%s", err.text);
-	return c;
-}
-
-static int send_text(struct producer *p, unsigned partition, intptr_t n)
-{
-	char text[64];
-	int len = snprintf(text, sizeof(text), "message %" PRIdPTR, n);
-
-	return producer_send(p, partition, span_of(text, (size_t)len), (void *)n);
-}
-
-static void send_numbered(struct producer *p, unsigned partition, intptr_t first, intptr_t last)
-{
-	int r;
-
-	for (intptr_t n = first; n < last; n++) {
-		while ((r = send_text(p, partition, n)) == -EAGAIN)
-			producer_poll(p, 10);
-		assert_int_equal(r, 0);
-	}
-}
-
-static void write_numbered(const struct fixture *f, unsigned partition, intptr_t first,
-			   intptr_t last)
-{
-	struct ledger ledger = {.next = first};
-	struct producer *p = open_producer(f, &ledger);
-
-	send_numbered(p, partition, first, last);
-	assert_int_equal(producer_flush(p, WAIT_MS), 0);
-	assert_int_equal(ledger.reports, last - first);
-	assert_int_equal(ledger.failures, 0);
-	assert_int_equal(ledger.disorder, 0);
-	producer_close(p);
-}
-
-/* Poll until something other than "nothing" or "not now" comes. */
-static int poll_for_news(struct consumer *c, struct bus_message *ret)
-{
-	int64_t end = clock_mono_ns() + WAIT_MS * NS_PER_MS;
-	int r;
-
-	do
-		r = consumer_poll(c, 200, ret);
-	while ((r == 0 || r == -EAGAIN) && clock_mono_ns() < end);
-	return r;
-}
-
-static void expect_message(struct consumer *c, unsigned partition, intptr_t n)
-{
-	struct bus_message message;
-	char text[64];
-
-	assert_int_equal(poll_for_news(c, &message), 1);
-	assert_int_equal(message.partition, partition);
-	assert_int_equal(message.offset, n);
-	snprintf(text, sizeof(text), "message %" PRIdPTR, n);
-	if (!span_eq(message.payload, span_cstr(text)))
-		fail_msg("'%.*s' instead of '%s'", SPAN_FMT(message.payload), text);
-	consumer_release(c, &message);
-	assert_null(message.opaque);
-}
-
 static void test_round_trip(void **state)
 {
 	const struct fixture *f = *state;
-	struct ledger ledger = {0};
-	struct producer *p = open_producer(f, &ledger);
-	struct consumer *c = open_consumer(f);
+	struct reports reports = {0};
+	struct producer *p = open_producer(&f->bus, &reports);
+	struct consumer *c = open_consumer(&f->bus);
 	int64_t low, high;
 
 	assert_int_equal(producer_partitions(p, NULL), 3);
 	producer_close(p);
-	write_numbered(f, 1, 0, 500);
+	write_numbered(&f->bus, 1, 0, 500);
 	assert_int_equal(consumer_partitions(c, NULL), 3);
 	assert_int_equal(consumer_watermarks(c, 1, &low, &high), 0);
 	assert_int_equal(low, 0);
@@ -179,7 +71,7 @@ static void test_round_trip(void **state)
 	assert_int_equal(consumer_assign(c, 1, 100), 0);
 	for (intptr_t n = 100; n < 500; n++)
 		expect_message(c, 1, n);
-	write_numbered(f, 0, 0, 1);
+	write_numbered(&f->bus, 0, 0, 1);
 	expect_message(c, 0, 0);
 	assert_int_equal(consumer_assign(c, 2, 0), -EBUSY);
 	assert_int_equal(consumer_commit(c, 1, 500), 0);
@@ -191,17 +83,17 @@ static void test_round_trip(void **state)
 static void test_poll_waits_on_fd(void **state)
 {
 	const struct fixture *f = *state;
-	struct ledger ledger = {0};
-	struct producer *p = open_producer(f, &ledger);
+	struct reports reports = {0};
+	struct producer *p = open_producer(&f->bus, &reports);
 	struct pollfd pfd = {.fd = producer_fd(p), .events = POLLIN};
 
 	assert_true(pfd.fd >= 0);
-	assert_int_equal(send_text(p, 0, 0), 0);
-	while (ledger.reports == 0) {
+	assert_int_equal(try_send(p, 0, 0), 0);
+	while (reports.count == 0) {
 		assert_int_equal(poll(&pfd, 1, WAIT_MS), 1);
 		producer_poll(p, 0);
 	}
-	assert_int_equal(ledger.failures, 0);
+	assert_int_equal(reports.failures, 0);
 	producer_close(p);
 }
 
@@ -209,9 +101,9 @@ static void test_poll_waits_on_fd(void **state)
 static void test_passing_errors(void **state)
 {
 	const struct fixture *f = *state;
-	struct ledger ledger = {0};
-	struct consumer *c = open_consumer(f);
-	struct producer *p = open_producer(f, &ledger);
+	struct reports reports = {0};
+	struct consumer *c = open_consumer(&f->bus);
+	struct producer *p = open_producer(&f->bus, &reports);
 
 	/*
 	 * None that leave open whether the broker has the batch: then librdkafka takes
@@ -222,9 +114,9 @@ static void test_passing_errors(void **state)
 		RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE);
 	send_numbered(p, 0, 0, 200);
 	assert_int_equal(producer_flush(p, WAIT_MS), 0);
-	assert_int_equal(ledger.failures, 0);
-	assert_int_equal(ledger.disorder, 0);
-	assert_int_equal(ledger.reports, 200);
+	assert_int_equal(reports.failures, 0);
+	assert_int_equal(reports.disorder, 0);
+	assert_int_equal(reports.count, 200);
 	producer_close(p);
 	assert_int_equal(consumer_assign(c, 0, 0), 0);
 	for (intptr_t n = 0; n < 200; n++)
@@ -236,34 +128,34 @@ static void test_passing_errors(void **state)
 static void test_broker_down(void **state)
 {
 	struct fixture *f = *state;
-	struct ledger ledger = {0};
+	struct reports reports = {0};
 	struct bus_message m;
-	struct consumer *c = open_consumer(f);
+	struct consumer *c = open_consumer(&f->bus);
 	int r;
 
-	write_numbered(f, 0, 0, 1);
+	write_numbered(&f->bus, 0, 0, 1);
 	assert_int_equal(consumer_assign(c, 0, 0), 0);
 	expect_message(c, 0, 0);
-	f->conf.queue_bytes = 4096;
-	struct producer *p = open_producer(f, &ledger);
+	f->bus.conf.queue_bytes = 4096;
+	struct producer *p = open_producer(&f->bus, &reports);
 
-	ledger.next = 1;
+	reports.next = 1;
 	assert_int_equal(producer_partitions(p, NULL), 3);
 	assert_int_equal(rd_kafka_mock_broker_set_down(f->cluster, 1), 0);
 	intptr_t n = 1;
 
-	while ((r = send_text(p, 0, n)) == 0)
+	while ((r = try_send(p, 0, n)) == 0)
 		n++;
 	assert_int_equal(r, -EAGAIN);
 	while ((r = consumer_poll(c, 100, &m)) == 0)
 		;
 	assert_int_equal(r, -EAGAIN);
-	assert_int_equal(ledger.reports, 0);
+	assert_int_equal(reports.count, 0);
 	assert_int_equal(rd_kafka_mock_broker_set_up(f->cluster, 1), 0);
 	assert_int_equal(producer_flush(p, WAIT_MS), 0);
-	assert_int_equal(ledger.reports, n - 1);
-	assert_int_equal(ledger.failures, 0);
-	assert_int_equal(ledger.disorder, 0);
+	assert_int_equal(reports.count, n - 1);
+	assert_int_equal(reports.failures, 0);
+	assert_int_equal(reports.disorder, 0);
 	for (intptr_t i = 1; i < n; i++)
 		expect_message(c, 0, i);
 	producer_close(p);
@@ -273,37 +165,37 @@ static void test_broker_down(void **state)
 static void test_nobody_there(void **state)
 {
 	struct fixture *f = *state;
-	struct ledger ledger = {0};
+	struct reports reports = {0};
 	struct err err = {0};
 	struct bus_message m;
 	int r;
 
-	snprintf(f->uri, sizeof(f->uri), "kafka://127.0.0.1:1/logs");
-	struct producer *p = open_producer(f, &ledger);
-	struct consumer *c = open_consumer(f);
+	snprintf(f->bus.uri, sizeof(f->bus.uri), "kafka://127.0.0.1:1/logs");
+	struct producer *p = open_producer(&f->bus, &reports);
+	struct consumer *c = open_consumer(&f->bus);
 
 	assert_int_equal(producer_partitions(p, &err), -EAGAIN);
 	assert_non_null(strstr(err.text, "127.0.0.1:1"));
 	assert_int_equal(consumer_partitions(c, &err), -EAGAIN);
 	assert_non_null(strstr(err.text, "127.0.0.1:1"));
-	assert_int_equal(send_text(p, 0, 0), 0);
+	assert_int_equal(try_send(p, 0, 0), 0);
 	assert_int_equal(consumer_assign(c, 0, 0), 0);
 	while ((r = consumer_poll(c, 100, &m)) == 0)
 		;
 	assert_int_equal(r, -EAGAIN);
 	producer_close(p);
-	assert_int_equal(ledger.reports, 1);
-	assert_int_equal(ledger.last_status, -ECANCELED);
+	assert_int_equal(reports.count, 1);
+	assert_int_equal(reports.last_status, -ECANCELED);
 	consumer_close(c);
 }
 
 static void test_missing_topic(void **state)
 {
 	const struct fixture *f = *state;
-	struct ledger ledger = {0};
+	struct reports reports = {0};
 	struct err err = {0};
-	struct consumer *c = open_consumer(f);
-	struct producer *p = open_producer(f, &ledger);
+	struct consumer *c = open_consumer(&f->bus);
+	struct producer *p = open_producer(&f->bus, &reports);
 
 	rd_kafka_mock_topic_set_error(f->cluster, "logs", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
 	assert_int_equal(producer_partitions(p, &err), -EAGAIN);
@@ -321,10 +213,10 @@ static void test_missing_topic(void **state)
 static void test_out_of_range(void **state)
 {
 	const struct fixture *f = *state;
-	struct consumer *c = open_consumer(f);
+	struct consumer *c = open_consumer(&f->bus);
 	struct bus_message m;
 
-	write_numbered(f, 2, 0, 10);
+	write_numbered(&f->bus, 2, 0, 10);
 	assert_int_equal(consumer_assign(c, 2, 1000), 0);
 	assert_int_equal(poll_for_news(c, &m), -ERANGE);
 	assert_int_equal(m.partition, 2);
@@ -342,10 +234,10 @@ static void test_out_of_range(void **state)
 static void test_pause(void **state)
 {
 	const struct fixture *f = *state;
-	struct consumer *c = open_consumer(f);
+	struct consumer *c = open_consumer(&f->bus);
 	struct bus_message m;
 
-	write_numbered(f, 0, 0, 3);
+	write_numbered(&f->bus, 0, 0, 3);
 	assert_int_equal(consumer_assign(c, 0, 0), 0);
 	expect_message(c, 0, 0);
 	assert_int_equal(consumer_pause(c, true), 0);
@@ -359,8 +251,8 @@ static void test_pause(void **state)
 static void test_fatal(void **state)
 {
 	const struct fixture *f = *state;
-	struct ledger ledger = {0};
-	struct producer *p = open_producer(f, &ledger);
+	struct reports reports = {0};
+	struct producer *p = open_producer(&f->bus, &reports);
 	int r = 0, sent = 0;
 
 	send_numbered(p, 0, 0, 10);
@@ -371,22 +263,31 @@ static void test_fatal(void **state)
 	for (int i = 0; i < WAIT_MS / 10 && r >= 0; i++)
 		r = producer_poll(p, 10);
 	assert_int_equal(r, -ESHUTDOWN);
-	while (sent < 100 && (r = send_text(p, 0, 11 + sent)) == 0)
+	while (sent < 100 && (r = try_send(p, 0, 11 + sent)) == 0)
 		sent++;
 	assert_int_equal(r, -ESHUTDOWN);
 	producer_close(p);
-	assert_int_equal(ledger.reports, 11 + sent);
-	write_numbered(f, 0, 11, 20);
+	assert_int_equal(reports.count, 11 + sent);
+
+	/* A new one goes on; its offsets are not its numbers. */
+	struct reports after = {.next = 11};
+
+	p = open_producer(&f->bus, &after);
+	send_numbered(p, 0, 11, 20);
+	assert_int_equal(producer_flush(p, WAIT_MS), 0);
+	assert_int_equal(after.count, 9);
+	assert_int_equal(after.failures + after.disorder, 0);
+	producer_close(p);
 }
 
 static void test_close_reports_all(void **state)
 {
 	struct fixture *f = *state;
-	struct ledger ledger = {0};
+	struct reports reports = {0};
 	static char big[500];
 
-	f->conf.message_max = sizeof(big) - 1;
-	struct producer *p = open_producer(f, &ledger);
+	f->bus.conf.message_max = sizeof(big) - 1;
+	struct producer *p = open_producer(&f->bus, &reports);
 
 	assert_int_equal(producer_send(p, 0, span_of(big, sizeof(big)), NULL), -EMSGSIZE);
 	assert_int_equal(producer_partitions(p, NULL), 3);
@@ -394,8 +295,8 @@ static void test_close_reports_all(void **state)
 	send_numbered(p, 0, 0, 50);
 	producer_poll(p, 100);
 	producer_close(p);
-	assert_int_equal(ledger.reports, 50);
-	assert_int_equal(ledger.last_status, -ECANCELED);
+	assert_int_equal(reports.count, 50);
+	assert_int_equal(reports.last_status, -ECANCELED);
 }
 
 static void expect_refused(const struct fixture *f, const char *key, const char *value,
@@ -407,10 +308,10 @@ static void expect_refused(const struct fixture *f, const char *key, const char 
 	struct consumer *c = NULL;
 	struct err err = {0};
 
-	if (producer_open(span_cstr(f->uri), &conf, on_report, NULL, &p, &err) != -EINVAL ||
+	if (producer_open(span_cstr(f->bus.uri), &conf, on_report, NULL, &p, &err) != -EINVAL ||
 	    !strstr(err.text, key) || !strstr(err.text, text))
 		fail_msg("%s: '%s' does not say '%s'", key, err.text, text);
-	assert_int_equal(consumer_open(span_cstr(f->uri), &conf, &c, &err), -EINVAL);
+	assert_int_equal(consumer_open(span_cstr(f->bus.uri), &conf, &c, &err), -EINVAL);
 }
 
 static void test_allow_list(void **state)
@@ -430,10 +331,10 @@ static void test_allow_list(void **state)
 	expect_refused(f, "auto.offset.reset", "latest", "the index keeps the offsets");
 	expect_refused(f, "linger.mss", "1", "not a setting");
 	expect_refused(f, "security.protocol", "carrier pigeon", "carrier pigeon");
-	f->conf.kafka = pairs;
-	f->conf.kafka_len = sizeof(pairs) / sizeof(*pairs);
-	write_numbered(f, 0, 0, 10);
-	struct consumer *c = open_consumer(f);
+	f->bus.conf.kafka = pairs;
+	f->bus.conf.kafka_len = sizeof(pairs) / sizeof(*pairs);
+	write_numbered(&f->bus, 0, 0, 10);
+	struct consumer *c = open_consumer(&f->bus);
 
 	assert_int_equal(consumer_assign(c, 0, 0), 0);
 	expect_message(c, 0, 0);
