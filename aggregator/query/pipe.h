@@ -54,11 +54,14 @@ struct pipe_ops {
 	const char *names; /* separated by spaces; the first is canonical: "limit head" */
 	bool streams;      /* rows in, rows out, at once: fit for live tail */
 	/*
-	 * As the first stage it is given rows without their columns being read yet,
-	 * since it drops most rows by a few of them.  push() must leave its state
-	 * as it was when rows->failed is -EBADMSG, and return that.
+	 * It can be given rows without their columns being read yet, since it drops
+	 * most rows by a few of them.  push() must leave its state as it was when
+	 * rows->failed is -EBADMSG, and return that.  Used for the first stage, and
+	 * behind lazy ones that only pick.
 	 */
 	bool lazy;
+	/* Hands each row on as it came, fields hidden or not, or drops it. */
+	bool picks;
 
 	/*
 	 * The lexer stands behind the name; leave it at the end of the pipe's text.
@@ -82,6 +85,14 @@ struct pipe_ops {
 	 */
 	int (*open)(struct stage *stage);
 	int (*push)(struct stage *stage, unsigned worker, struct rows *rows);
+	/*
+	 * True if no row of the block can change the answer any more, told without
+	 * reading any.  Asked of the first stage, and behind those that only pick.
+	 * May be NULL.
+	 */
+	bool (*skips)(struct stage *stage, struct row_block *block);
+	/* It has the answer sooner when blocks come oldest first.  NULL: newest. */
+	bool (*oldest_first)(const struct pipe *pipe);
 	/* Merge and hand on.  NULL: nothing was held back. */
 	int (*finish)(struct stage *stage);
 	/* Free stage->state; also after failures.  May be NULL. */
@@ -113,6 +124,12 @@ static inline const void *stage_pipe(const struct stage *stage)
 
 /* Hand rows to a stage; no rows is no push.  See the results above. */
 int stage_push(struct stage *stage, unsigned worker, struct rows *rows);
+
+/*
+ * Read the columns that the run needs, now: for a lazy pipe that hands rows on.
+ * 0 or rows->failed.
+ */
+int stage_read(struct stage *stage, struct rows *rows);
 
 /* A zeroed state of `size` bytes for each worker in stage->state; freed by the run. */
 int stage_new_states(struct stage *stage, size_t size);

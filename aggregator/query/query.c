@@ -27,26 +27,29 @@ static int sink_push(struct stage *stage, unsigned worker, struct rows *rows)
 
 static const struct pipe_ops sink_ops = {.names = "output", .streams = true, .push = sink_push};
 
-/*
- * Hide what the stages don't need, and read the rest now, so that a damaged
- * column costs the block and nothing else.
- */
-static int prepare(struct query_run *run, struct rows *rows)
+int run_read(struct query_run *run, struct rows *rows)
 {
 	const struct span *names;
 	size_t n;
 
-	if (field_set_is_list(&run->needs) &&
-	    rows_select(rows, run->needs.allow.ptr, run->needs.allow.len) < 0)
-		return rows->failed;
-	if (run->stages[0].ops->lazy)
-		return 0;
 	if (rows_names(rows, &names, &n) < 0)
 		return rows->failed;
 	for (size_t i = 0; i < n && !rows->failed; i++)
 		if (field_set_has(&run->needs, names[i]))
 			rows_column(rows, names[i]);
 	return rows->failed;
+}
+
+/*
+ * Hide what the stages don't need, and read the rest now, so that a damaged
+ * column costs the block and nothing else.
+ */
+static int prepare(struct query_run *run, struct rows *rows)
+{
+	if (field_set_is_list(&run->needs) &&
+	    rows_select(rows, run->needs.allow.ptr, run->needs.allow.len) < 0)
+		return rows->failed;
+	return run->reads_late ? 0 : run_read(run, rows);
 }
 
 /* Rows outside the time range of the configuration don't exist. */
@@ -95,15 +98,24 @@ static void note_cost(struct query_worker *worker, const struct rows *rows, uint
 	worker->bytes_scanned += block->bytes;
 	worker->rows_matched += matched;
 	worker->columns_read += rows->loads;
-	worker->values_read += (uint64_t)rows->loads * block->nrows;
+	worker->values_read += rows->values;
 	if (!block->bytes)
 		return;
 	cost->blocks++;
 	cost->rows += block->nrows;
 	cost->matched += matched;
 	cost->bytes += block->bytes;
-	cost->values += (uint64_t)rows->loads * block->nrows;
+	cost->values += rows->values;
 	cost->ns += clock_mono_ns() - start_ns;
+}
+
+/* No row of it can be in the answer, whatever its columns hold. */
+static bool is_useless(const struct query_run *run, struct row_block *block)
+{
+	const struct pipe_ops *ops = run->chooser->ops;
+
+	return block->min_time > run->max_time || block->max_time < run->min_time ||
+	       !block->nrows || (ops->skips && ops->skips(run->chooser, block));
 }
 
 static int scan_block(struct query_worker *worker, struct row_block *block)
@@ -114,7 +126,7 @@ static int scan_block(struct query_worker *worker, struct row_block *block)
 	struct rows rows;
 	int r;
 
-	if (block->min_time > run->max_time || block->max_time < run->min_time || !block->nrows) {
+	if (is_useless(run, block)) {
 		worker->blocks_skipped++;
 		return 0;
 	}
@@ -176,10 +188,13 @@ static void *worker_main(void *ctx)
 static int scan_all(struct query_run *run)
 {
 	struct query_source *source = run->shared->source;
+	const struct pipe_ops *chooser = run->chooser->ops;
 	struct source_want want = {.min_time = run->min_time,
 				   .max_time = run->max_time,
 				   .filter = run->query->filter,
 				   .fields = &run->reads,
+				   .oldest_first = chooser->oldest_first &&
+						   chooser->oldest_first(run->chooser->pipe),
 				   .workers = run->nworkers};
 	struct err err = {.text = ""};
 	unsigned started = 1;
@@ -212,6 +227,15 @@ static int finish_stages(struct query_run *run)
 	return 0;
 }
 
+static void find_chooser(struct query_run *run)
+{
+	run->reads_late = true;
+	run->chooser = run->stages;
+	for (; run->chooser->ops->picks; run->chooser++)
+		run->reads_late &= run->chooser->ops->lazy;
+	run->reads_late &= run->chooser->ops->lazy;
+}
+
 static int open_stages(struct query_run *run)
 {
 	size_t npipes = run->query->npipes;
@@ -228,6 +252,7 @@ static int open_stages(struct query_run *run)
 		stage->ops = i < npipes ? stage->pipe->ops : &sink_ops;
 		stage->next = i < npipes ? stage + 1 : NULL;
 	}
+	find_chooser(run);
 	for (size_t i = 0; i < npipes; i++) {
 		struct stage *stage = &run->stages[i];
 		int r = stage->ops->open ? stage->ops->open(stage) : 0;

@@ -126,14 +126,18 @@ static int load_column(struct rows *rows, struct span name, struct column *ret, 
 {
 	struct row_block *block = rows->block;
 
-	if (!block->ops->load_some || !rows->picked || rows->n > block->nrows / 8)
+	rows->loads++;
+	if (!block->ops->load_some || !rows->picked || rows->n > block->nrows / 8) {
+		rows->values += block->nrows;
 		return block->ops->load(block, name, rows->arena, ret, reterr);
+	}
 	uint64_t *wanted = ARENA_ARRAY(rows->arena, uint64_t, BITMAP_WORDS(block->nrows));
 
 	if (!wanted)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < rows->n; i++)
 		bit_set(wanted, rows->picked[i]);
+	rows->values += rows->n;
 	return block->ops->load_some(block, name, wanted, rows->arena, ret, reterr);
 }
 
@@ -143,7 +147,6 @@ static void load(struct rows *rows, struct rows_field *field)
 	struct column column;
 	int r = load_column(rows, field->source, &column, &err);
 
-	rows->loads++;
 	field->state = ROWS_LOADED;
 	column_init_empty(&field->column, field->name, rows->n);
 	if (r < 0) {

@@ -48,7 +48,8 @@ struct rows {
 	struct row_block *block; /* NULL: all columns are LOADED */
 	const uint32_t *picked;  /* row of the block of each row; NULL = 0, 1, 2 … */
 	bool open;
-	uint32_t loads;     /* columns that were read from the block */
+	uint32_t loads;     /* columns that were read from the block … */
+	uint64_t values;    /* … and their values */
 	struct column none; /* what rows_column() gives for a name that is hidden */
 	int failed;         /* 0, or the negative errno of the first column that did not load */
 	struct err err;

@@ -46,6 +46,8 @@ struct query_run {
 	struct query_shared *shared;
 	struct stage *stages; /* one for each pipe, then the sink */
 	size_t nstages;
+	struct stage *chooser; /* the stage behind those that only pick */
+	bool reads_late;       /* it reads the columns: it is lazy, as are those before it */
 	struct query_worker *workers;
 	unsigned nworkers;
 	struct arena plan;      /* of the field sets */
@@ -70,6 +72,9 @@ int run_query(struct query *query, struct query_shared *shared, unsigned nworker
 int run_plan(struct query_run *run);
 /* subquery.c: fill in the values of in(…) and its like. */
 int run_subqueries(struct query_run *run, struct err *reterr);
+
+/* Read the columns that the stages need.  0 or rows->failed. */
+int run_read(struct query_run *run, struct rows *rows);
 
 /* 0, -ETIME, -ECANCELED, or what the run failed with. */
 int run_stopped(struct query_run *run);

@@ -29,6 +29,7 @@ struct source_want {
 	int64_t min_time, max_time;     /* inclusive */
 	const struct filter *filter;    /* only rows that match will be used */
 	const struct field_set *fields; /* only these fields will be loaded */
+	bool oldest_first;              /* blocks in this order; else newest first */
 	unsigned workers;
 };
 

@@ -14,6 +14,7 @@ struct source_store {
 struct store_scan {
 	struct source_scan scan;
 	struct store_snapshot *snapshot;
+	bool oldest_first;
 	atomic_size_t next; /* damages first, then blocks */
 };
 
@@ -26,6 +27,7 @@ static int store_scan(struct query_source *source, const struct source_want *wan
 	if (!scan)
 		return err_set(reterr, -ENOMEM, "out of memory");
 	scan->scan.source = source;
+	scan->oldest_first = want->oldest_first;
 	r = store_snapshot(((struct source_store *)source)->store, want->min_time, want->max_time,
 			   &scan->snapshot);
 	if (r < 0) {
@@ -61,7 +63,7 @@ static int store_next(struct source_scan *base, unsigned worker, struct row_bloc
 	i -= snapshot->ndamages;
 	if (i >= snapshot->nblocks)
 		return 0;
-	*ret = snapshot->blocks[i];
+	*ret = snapshot->blocks[scan->oldest_first ? snapshot->nblocks - 1 - i : i];
 	return 1;
 }
 

@@ -40,6 +40,11 @@ int stage_push(struct stage *stage, unsigned worker, struct rows *rows)
 	return r;
 }
 
+int stage_read(struct stage *stage, struct rows *rows)
+{
+	return run_read(stage->run, rows);
+}
+
 int stage_fail(struct stage *stage, int code, const char *fmt, ...)
 {
 	char text[400];

@@ -57,6 +57,8 @@ static int delete_push(struct stage *stage, unsigned worker, struct rows *rows)
 const struct pipe_ops pipe_delete_ops = {
 	.names = "delete del rm drop",
 	.streams = true,
+	.lazy = true,
+	.picks = true,
 	.parse = delete_parse,
 	.print = delete_print,
 	.needs = delete_needs,

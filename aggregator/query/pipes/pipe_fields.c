@@ -95,6 +95,8 @@ static int fields_push(struct stage *stage, unsigned worker, struct rows *rows)
 const struct pipe_ops pipe_fields_ops = {
 	.names = "fields keep",
 	.streams = true,
+	.lazy = true,
+	.picks = true,
 	.parse = fields_parse,
 	.print = fields_print,
 	.needs = fields_needs,

@@ -48,6 +48,8 @@ static int filter_push(struct stage *stage, unsigned worker, struct rows *rows)
 const struct pipe_ops pipe_filter_ops = {
 	.names = "filter where",
 	.streams = true,
+	.lazy = true,
+	.picks = true,
 	.parse = filter_parse,
 	.print = filter_print_pipe,
 	.needs = filter_needs,

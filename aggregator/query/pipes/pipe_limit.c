@@ -45,26 +45,39 @@ static int limit_open(struct stage *stage)
 	return limit->n == 0;
 }
 
+static int cut(struct rows *rows, uint64_t most)
+{
+	return rows->n > most ? rows_slice(rows, 0, (uint32_t)most) : 0;
+}
+
+/*
+ * Columns are read for the rows that there is still room for, and rows count
+ * only when that went well; another worker may have been faster in between.
+ */
 static int limit_push(struct stage *stage, unsigned worker, struct rows *rows)
 {
 	const struct pipe_limit *limit = stage_pipe(stage);
 	struct limit_state *state = stage->state;
-	uint64_t before = atomic_fetch_add(&state->taken, rows->n);
-	int r;
+	uint64_t before = atomic_load(&state->taken);
+	bool enough;
+	int r = before < limit->n ? cut(rows, limit->n - before) : 1;
 
-	if (before >= limit->n)
-		return 1;
-	if (limit->n - before > rows->n)
-		return stage_push(stage->next, worker, rows);
-	r = rows_slice(rows, 0, (uint32_t)(limit->n - before));
-	if (r >= 0)
+	if (r == 0)
+		r = stage_read(stage, rows);
+	if (r != 0)
+		return r;
+	before = atomic_fetch_add(&state->taken, rows->n);
+	enough = before + rows->n >= limit->n;
+	r = before < limit->n ? cut(rows, limit->n - before) : 1;
+	if (r == 0)
 		r = stage_push(stage->next, worker, rows);
-	return r < 0 ? r : 1;
+	return r == 0 ? enough : r;
 }
 
 const struct pipe_ops pipe_limit_ops = {
 	.names = "limit head",
 	.streams = true,
+	.lazy = true,
 	.parse = limit_parse,
 	.print = limit_print,
 	.open = limit_open,

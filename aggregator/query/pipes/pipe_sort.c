@@ -5,7 +5,9 @@
  * best `offset + limit` are of use: whenever twice as many have gathered, the
  * worse half is dropped, and from then on a row must be better than the worst
  * of those left to be looked at any further.  So the best 100 of 5 M rows cost
- * a comparison a row, and the memory of a few thousand.
+ * a comparison a row, and the memory of a few thousand.  All workers share the
+ * best of their bounds, and a block whose times or numbers are all beyond it is
+ * not read at all: the last 100 rows by time are those of the newest blocks.
  */
 #include "aggregator/query/pipes/pipe_sort.h"
 
@@ -15,6 +17,7 @@
 #include "common/base/cleanup.h"
 #include "common/data/json_write.h"
 #include <errno.h>
+#include <pthread.h>
 
 #define PRUNE_MIN     4096
 #define SELECT_SORT   32 /* so few are sorted at once */
@@ -28,8 +31,16 @@ struct sort_row {
 	struct span partition;
 };
 
+/* What the first key of a row must reach; each worker may make it stricter. */
+struct sort_bound {
+	pthread_mutex_t lock;
+	atomic_bool known;
+	struct order_key key; /* a time, or a number; without text */
+};
+
 struct sort_worker {
 	bool open;
+	struct sort_bound *bound; /* of all workers; freed by the first */
 	struct kept kept;
 	VEC(struct sort_row) rows;
 	size_t charged; /* of `rows` */
@@ -68,15 +79,79 @@ static int compare_rows(const void *left, const void *right, void *ctx)
 static int sort_open(struct stage *stage)
 {
 	int r = stage_new_states(stage, sizeof(struct sort_worker));
+	struct sort_bound *bound = r < 0 ? NULL : calloc(1, sizeof(*bound));
 
+	if (!bound)
+		return r < 0 ? r : stage_fail(stage, -ENOMEM, "no memory to sort");
+	pthread_mutex_init(&bound->lock, NULL);
 	for (unsigned i = 0; r >= 0 && i < stage_workers(stage); i++) {
 		struct sort_worker *worker = stage_state(stage, i);
 
 		kept_init(&worker->kept);
 		worker->open = true;
 		worker->sort = stage_pipe(stage);
+		worker->bound = bound;
 	}
 	return r;
+}
+
+/* The order that rows come in by the first field. */
+static bool is_descending(const struct pipe_sort *sort)
+{
+	return sort->fields[0].desc != sort->desc;
+}
+
+static bool sort_oldest_first(const struct pipe *pipe)
+{
+	const struct pipe_sort *sort = (const struct pipe_sort *)pipe;
+
+	return sort->nfields && span_eq(sort->fields[0].name, SPAN("_time")) &&
+	       !is_descending(sort);
+}
+
+/* This worker has enough rows up to `worst`. */
+static void share_bound(const struct sort_worker *worker)
+{
+	const struct pipe_sort *sort = worker->sort;
+	struct sort_bound *bound = worker->bound;
+	struct order_key key = worker->worst[0];
+	bool is_time = key.kind == ORDER_TIME;
+
+	if (!sort->nfields || key.kind == ORDER_TEXT)
+		return;
+	key.text = (struct span){0};
+	pthread_mutex_lock(&bound->lock);
+	if (!atomic_load(&bound->known) ||
+	    (is_time == (bound->key.kind == ORDER_TIME) &&
+	     order_compare_all(&key, &bound->key, sort->fields, 1, sort->desc) < 0))
+		bound->key = key;
+	atomic_store(&bound->known, true);
+	pthread_mutex_unlock(&bound->lock);
+}
+
+/*
+ * Rows of equal first keys are told apart by the next ones, so only a block
+ * that is beyond the bound is skipped.  An empty value is before all numbers.
+ */
+static bool sort_skips(struct stage *stage, struct row_block *block)
+{
+	const struct sort_worker *worker = stage_state(stage, 0);
+	struct sort_bound *bound = worker->bound;
+	const struct pipe_sort *sort = stage_pipe(stage);
+	struct order_key key;
+	double min, max;
+
+	if (!atomic_load(&bound->known))
+		return false;
+	pthread_mutex_lock(&bound->lock);
+	key = bound->key;
+	pthread_mutex_unlock(&bound->lock);
+	if (key.kind == ORDER_TIME)
+		return is_descending(sort) ? block->max_time < key.integer
+					   : block->min_time > key.integer;
+	return is_descending(sort) && block->ops->range &&
+	       block->ops->range(block, sort->fields[0].name, &min, &max) &&
+	       max < (key.kind == ORDER_INT ? (double)key.integer : key.real);
 }
 
 static int compare_names(const void *a, const void *b)
@@ -358,7 +433,7 @@ static size_t best_of_partitions(struct sort_row *rows, size_t n, uint64_t most)
 static int prune(struct sort_worker *worker, struct stage *stage, uint64_t most)
 {
 	const struct pipe_sort *sort = worker->sort;
-	struct sort_worker next = {.open = true, .sort = sort};
+	struct sort_worker next = {.open = true, .bound = worker->bound, .sort = sort};
 	struct arena scratch;
 	size_t n;
 	int r = 0;
@@ -387,6 +462,8 @@ static int prune(struct sort_worker *worker, struct stage *stage, uint64_t most)
 	*worker = next;
 	if (r >= 0 && !sort->partition.len && n && n == most)
 		worker->worst = worker->rows.ptr[n - 1].keys;
+	if (r >= 0 && worker->worst)
+		share_bound(worker);
 	return r;
 }
 
@@ -501,6 +578,10 @@ static void sort_close(struct stage *stage)
 			continue;
 		kept_release(&worker->kept);
 		vec_release(&worker->rows);
+		if (i == 0)
+			pthread_mutex_destroy(&worker->bound->lock);
+		if (i == 0)
+			free(worker->bound);
 	}
 }
 
@@ -525,6 +606,8 @@ const struct pipe_ops pipe_sort_ops = {
 	.needs = sort_needs,
 	.open = sort_open,
 	.push = sort_push,
+	.skips = sort_skips,
+	.oldest_first = sort_oldest_first,
 	.finish = sort_finish,
 	.close = sort_close,
 };
@@ -537,6 +620,8 @@ const struct pipe_ops pipe_first_ops = {
 	.needs = sort_needs,
 	.open = sort_open,
 	.push = sort_push,
+	.skips = sort_skips,
+	.oldest_first = sort_oldest_first,
 	.finish = sort_finish,
 	.close = sort_close,
 };
@@ -549,6 +634,8 @@ const struct pipe_ops pipe_last_ops = {
 	.needs = sort_needs,
 	.open = sort_open,
 	.push = sort_push,
+	.skips = sort_skips,
+	.oldest_first = sort_oldest_first,
 	.finish = sort_finish,
 	.close = sort_close,
 };

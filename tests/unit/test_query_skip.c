@@ -1,0 +1,266 @@
+/*
+ * Blocks and columns that a query need not read, against a naive sort: an
+ * index of many small parts whose times and numbers overlap at random.
+ */
+#include "aggregator/query/query.h"
+#include "common/base/cleanup.h"
+#include "common/base/clock.h"
+#include "common/base/num.h"
+#include "tests/unit/store_fixture.h"
+
+#define PARTS     40
+#define PART_ROWS 120
+#define ROWS      (PARTS * PART_ROWS)
+#define DAY_NS    (INT64_C(86400) * NS_PER_SEC)
+#define MOST      64
+
+struct row {
+	int64_t time;
+	int64_t n; /* -1: the row has none */
+};
+
+static struct row rows[ROWS];
+static struct store *store;
+static struct query_source *source;
+static char dir[SCRATCH_MAX];
+
+/* Times of a part lie within two of forty slots, numbers in a part's own range or anywhere. */
+static void make_row(uint64_t *seed, size_t part, struct row *row)
+{
+	struct arena arena;
+	struct record rec;
+	struct store_stream *stream;
+	char digits[24];
+
+	row->time = DAY_NS + (int64_t)(part * 1000 + next_random(seed) % 2000);
+	row->n = (int64_t)(part % 8 * 1000 + next_random(seed) % 1500);
+	if (part % 5 == 1 && next_random(seed) % 4 == 0)
+		row->n = -1;
+	arena_init(&arena, 64 << 10);
+	record_init(&rec, &arena, SPAN(""));
+	rec.time_ns = row->time;
+	snprintf(digits, sizeof(digits), "%" PRId64, row->n);
+	if (row->n >= 0)
+		assert_int_equal(record_add(&rec, (struct field){.key = SPAN("n"),
+								 .text = span_cstr(digits),
+								 .type = VALUE_NUMBER}),
+				 0);
+	assert_int_equal(record_add(&rec, (struct field){.key = SPAN("kind"),
+							 .text = row->n % 3 ? SPAN("a") : SPAN("b"),
+							 .type = VALUE_STRING}),
+			 0);
+	assert_int_equal(store_stream_get(store, NULL, 0, &stream), 0);
+	assert_int_equal(store_append(store, stream, &rec), 0);
+	arena_release(&arena);
+}
+
+static int make_index(void **state)
+{
+	uint64_t seed = 20261128;
+	struct store_progress none = {0};
+	struct err err;
+
+	(void)state;
+	scratch_make(dir);
+	store = open_store(dir, &(struct store_conf){.no_background = true});
+	for (size_t part = 0; part < PARTS; part++) {
+		for (size_t i = 0; i < PART_ROWS; i++)
+			make_row(&seed, part, &rows[part * PART_ROWS + i]);
+		if (part < PARTS - 1) /* the last rows stay in memory */
+			assert_int_equal(store_commit(store, &none, &err), 0);
+	}
+	return source_store_open(store, &source);
+}
+
+static int drop_index(void **state)
+{
+	(void)state;
+	source_close(source);
+	store_close(store);
+	scratch_remove(dir);
+	return 0;
+}
+
+/* The first keys in the order of an answer. */
+struct keys {
+	int64_t of[ROWS];
+	size_t n;
+	bool by_time;
+};
+
+static int take_keys(void *ctx, struct rows *came)
+{
+	struct keys *keys = ctx;
+	const struct column *times = rows_column(came, SPAN("_time"));
+
+	for (uint32_t i = 0; i < came->n; i++) {
+		struct span text = rows_text(came, SPAN("n"), i);
+		uint64_t number = 0;
+
+		assert_true(!text.len || num_parse_u64(text, &number) == 0);
+		assert_true(keys->n < ROWS);
+		if (keys->by_time)
+			assert_int_equal(times->kind, COLUMN_TIME);
+		keys->of[keys->n++] = keys->by_time ? times->ints[i]
+				      : text.len    ? (int64_t)number
+						    : -1;
+	}
+	return 0;
+}
+
+static void run(const char *text, unsigned threads, query_sink_fn *sink, void *ctx,
+		struct query_result *result)
+{
+	struct query *query;
+	struct err err = {.text = ""};
+
+	if (query_parse(span_cstr(text), 0, &query_lang_ops, &query, &err) < 0 ||
+	    query_execute(query, &(struct query_conf){.threads = threads}, source, sink, ctx,
+			  result, &err) < 0)
+		fail_msg("%s: %s", text, err.text);
+	assert_false(result->partial);
+	query_free(query);
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Keys of all rows of `kind` (NULL: all) in order; an empty number is before all. */
+static void naive_keys(struct keys *keys, const char *kind, bool desc)
+{
+	keys->n = 0;
+	for (size_t i = 0; i < ROWS; i++)
+		if (!kind || (rows[i].n % 3 ? 'a' : 'b') == *kind)
+			keys->of[keys->n++] = keys->by_time ? rows[i].time : rows[i].n;
+	qsort(keys->of, keys->n, sizeof(int64_t), compare_keys);
+	for (size_t i = 0; desc && i < keys->n / 2; i++) {
+		int64_t saved = keys->of[i];
+
+		keys->of[i] = keys->of[keys->n - 1 - i];
+		keys->of[keys->n - 1 - i] = saved;
+	}
+}
+
+static const struct shape {
+	const char *before, *kind, *sort; /* kind:a or not */
+	bool by_time, desc, skips;
+} shapes[] = {
+	{"*", NULL, "sort by (_time desc, n)", true, true, true},
+	{"*", NULL, "sort by (_time, n)", true, false, true},
+	{"*", NULL, "sort by (_time) desc", true, true, true},
+	{"kind:=a", "a", "sort by (_time desc)", true, true, true},
+	{"* | fields n, _time, kind | filter kind:=a", "a", "sort by (_time)", true, false, true},
+	{"*", NULL, "sort by (n desc, _time)", false, true, true},
+	{"* | delete nothing", NULL, "sort by (n desc)", false, true, true},
+	/* Rows without a number come first, and no block says that it has none. */
+	{"*", NULL, "sort by (n)", false, false, false},
+	/* The field is another one than that of the block. */
+	{"* | copy n as m | format \"<_time>\" as keep | copy m as n", NULL, "sort by (n desc)",
+	 false, true, false},
+};
+
+static void check_shape(const struct shape *shape, uint64_t *seed)
+{
+	struct keys *came = calloc(1, sizeof(*came)), *all = calloc(1, sizeof(*all));
+	size_t offset = next_random(seed) % 8, limit = 1 + next_random(seed) % MOST;
+	unsigned threads = 1 + (unsigned)(next_random(seed) % 3);
+	struct query_result result;
+	char text[256];
+
+	assert_non_null(came);
+	assert_non_null(all);
+	came->by_time = all->by_time = shape->by_time;
+	snprintf(text, sizeof(text), "%s | %s offset %zu limit %zu", shape->before, shape->sort,
+		 offset, limit);
+	run(text, threads, take_keys, came, &result);
+	naive_keys(all, shape->kind, shape->desc);
+	assert_int_equal(came->n, limit);
+	for (size_t i = 0; i < limit; i++)
+		if (came->of[i] != all->of[offset + i])
+			fail_msg("%s: row %zu is %" PRId64 ", not %" PRId64, text, i, came->of[i],
+				 all->of[offset + i]);
+	if (shape->skips && threads == 1)
+		assert_true(result.blocks_skipped > PARTS / 2);
+	if (!shape->skips)
+		assert_int_equal(result.blocks_skipped, 0);
+	query_result_release(&result);
+	free(came);
+	free(all);
+}
+
+static void test_blocks_beyond_the_best_are_skipped(void **state)
+{
+	uint64_t seed = 7;
+
+	(void)state;
+	for (unsigned round = 0; round < 40; round++)
+		for (size_t i = 0; i < sizeof(shapes) / sizeof(*shapes); i++)
+			check_shape(&shapes[i], &seed);
+}
+
+static int count_rows(void *ctx, struct rows *came)
+{
+	*(size_t *)ctx += came->n;
+	return 0;
+}
+
+/* What is not sorted, or of each partition, needs all blocks. */
+static void test_other_pipes_see_all_blocks(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t rows;
+	} cases[] = {
+		{"* | sort by (_time desc)", ROWS},
+		{"* | sort by (_time desc) limit 1 partition by (kind)", 2},
+		{"* | limit 4700", 4700},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct query_result result;
+		size_t n = 0;
+
+		run(cases[i].text, 2, count_rows, &n, &result);
+		assert_int_equal(n, cases[i].rows);
+		assert_int_equal(result.blocks_skipped, 0);
+		query_result_release(&result);
+	}
+}
+
+/* A few rows of a block: no text of the others is made. */
+static void test_limit_reads_its_rows_only(void **state)
+{
+	/* Of a part, not of the rows in memory. */
+	static const char *const queries[] = {
+		"_time:<1970-01-02T00:00:00.00003Z | limit 3",
+		"_time:<1970-01-02T00:00:00.00003Z | fields n, _time | limit 3"};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct query_result result;
+		size_t n = 0;
+
+		run(queries[i], 1, count_rows, &n, &result);
+		assert_int_equal(n, 3);
+		assert_int_equal(result.blocks_scanned, 1);
+		/* Nothing but what the filter asks for is read for all of them. */
+		assert_in_range(result.values_read, 3, PART_ROWS + 3 * 6);
+		query_result_release(&result);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_blocks_beyond_the_best_are_skipped),
+		cmocka_unit_test(test_other_pipes_see_all_blocks),
+		cmocka_unit_test(test_limit_reads_its_rows_only),
+	};
+
+	return cmocka_run_group_tests(tests, make_index, drop_index);
+}
