@@ -5,7 +5,9 @@
  * field_names [filter text] [as name]: every field with the number of its rows.
  *
  * Both look at all fields, so values are counted a column at a time: a
- * constant at once, a dictionary by its codes.
+ * constant at once, a dictionary by its codes.  A field that was found to have
+ * too many values is not read any more: ids, times and most messages are read
+ * from one block a worker.
  */
 #include "aggregator/query/pipes/pipes.h"
 #include "common/base/map.h"
@@ -238,21 +240,50 @@ static int count_column(struct facets_worker *worker, const struct pipe_facets *
 	return r;
 }
 
+/* Nothing that rows hold can change what will be said of the field. */
+static bool is_settled(const struct facets_worker *worker, struct span name)
+{
+	const union map_value *value = map_get(&worker->fields, name);
+
+	return value && ((const struct facet *)value->ptr)->too_many;
+}
+
+/* The columns of the names, NULL where the field is settled, all read before any is counted. */
+static int facets_read(const struct facets_worker *worker, struct rows *rows,
+		       const struct span *names, size_t n, struct column ***ret)
+{
+	struct column **columns = ARENA_ARRAY(rows->arena, struct column *, n + 1);
+
+	for (size_t i = 0; columns && i < n && !rows->failed; i++) {
+		if (is_settled(worker, names[i]))
+			continue;
+		columns[i] = ARENA_NEW(rows->arena, struct column);
+		if (!columns[i])
+			return -ENOMEM;
+		*columns[i] = *rows_column(rows, names[i]);
+		columns[i]->name = names[i];
+	}
+	*ret = columns;
+	return columns ? rows->failed : -ENOMEM;
+}
+
 static int facets_push(struct stage *stage, unsigned number, struct rows *rows)
 {
 	const struct pipe_facets *facets = stage_pipe(stage);
 	struct facets_worker *worker = stage_state(stage, number);
+	struct column **columns;
 	const struct span *names;
 	size_t n;
 	int r = rows_names(rows, &names, &n);
 
+	if (r >= 0)
+		r = facets_read(worker, rows, names, n, &columns);
+	if (r == -EBADMSG)
+		return r;
 	worker->rows += rows->n;
-	for (size_t i = 0; r >= 0 && i < n; i++) {
-		struct column column = *rows_column(rows, names[i]);
-
-		column.name = names[i];
-		r = rows->failed ? rows->failed : count_column(worker, facets, &column);
-	}
+	for (size_t i = 0; r >= 0 && i < n; i++)
+		if (columns[i])
+			r = count_column(worker, facets, columns[i]);
 	if (r < 0)
 		return stage_fail(stage, r, "no memory for the values of fields");
 	return stage_arena_charge(stage, &worker->arena);
@@ -436,6 +467,7 @@ static void facets_close(struct stage *stage)
 
 const struct pipe_ops pipe_facets_ops = {
 	.names = "facets",
+	.lazy = true,
 	.parse = facets_parse,
 	.print = facets_print,
 	.needs = facets_needs,
@@ -453,6 +485,7 @@ static bool field_names_single_field(const struct pipe *pipe, struct span *ret_f
 
 const struct pipe_ops pipe_field_names_ops = {
 	.names = "field_names",
+	.lazy = true,
 	.parse = field_names_parse,
 	.print = field_names_print,
 	.needs = facets_needs,
