@@ -1,10 +1,10 @@
 #include "aggregator/query/filter_exec.h"
 
+#include "aggregator/query/filter_column.h"
 #include "aggregator/query/pipe.h"
 #include "common/lang/match.h"
 #include "common/lang/number.h"
 #include <errno.h>
-#include <math.h>
 
 #define TOKENS_MAX 16
 /* Alternatives of in(…) that are asked of the block's word filter; more say "maybe". */
@@ -27,20 +27,6 @@ bool bits_any(const uint64_t *bits, size_t n)
 			return true;
 	return false;
 }
-
-static void bits_clear_all(uint64_t *bits, size_t n)
-{
-	memset(bits, 0, BITMAP_WORDS(n) * sizeof(*bits));
-}
-
-/* For each set bit of `bits`; `row` is its number.  The body may clear it. */
-#define each_bit(bits, nrows, row)                                                                 \
-	for (size_t each_word = 0; each_word < BITMAP_WORDS(nrows); each_word++)                   \
-		for (uint64_t each_left = (bits)[each_word];                                       \
-		     each_left &&                                                                  \
-		     ((row) = (uint32_t)(each_word * 64 + (size_t)__builtin_ctzll(each_left)),     \
-		     true);                                                                        \
-		     each_left &= each_left - 1)
 
 /* Which leaves are dear; what is not listed costs 4. */
 static const unsigned leaf_costs[] = {
@@ -124,107 +110,6 @@ static bool leaf_may_match(struct rows *rows, const struct filter *leaf)
 	       may_have_tokens(rows, leaf);
 }
 
-static void match_texts(const struct filter *leaf, const struct span *texts, uint32_t n,
-			uint64_t *bits)
-{
-	uint32_t row;
-
-	each_bit (bits, n, row)
-		if (!filter_match_text(leaf, texts[row]))
-			bit_clear(bits, row);
-}
-
-static void match_dict(const struct filter *leaf, const struct column *column, uint64_t *bits)
-{
-	bool match[256];
-	uint32_t row;
-
-	for (uint32_t i = 0; i < column->ndict; i++)
-		match[i] = filter_match_text(leaf, column->dict[i]);
-	each_bit (bits, column->nrows, row)
-		if (!match[column->codes[row]])
-			bit_clear(bits, row);
-}
-
-/*
- * A word of 64 rows at a time, without branches: a bound that half of the rows
- * meet, in no order, costs as much as one that none do.
- */
-static void match_numbers(const struct filter *leaf, const struct column *column, uint64_t *bits)
-{
-	double unit = column->kind == COLUMN_INT ? pow(10, column->scale) : 1;
-	uint64_t empty = filter_matches_empty(leaf) ? ~UINT64_C(0) : 0;
-
-	for (size_t w = 0; w < BITMAP_WORDS(column->nrows); w++) {
-		const int64_t *ints = column->ints + w * 64;
-		size_t n = column->nrows - w * 64 < 64 ? column->nrows - w * 64 : 64;
-		uint64_t match = 0, absent = column->absent ? column->absent[w] : 0;
-
-		if (!bits[w])
-			continue;
-		for (size_t i = 0; i < n; i++) {
-			double number = (double)ints[i] / unit;
-
-			match |= (uint64_t)((number >= leaf->min) & (number <= leaf->max)) << i;
-		}
-		bits[w] &= (match & ~absent) | (empty & absent);
-	}
-}
-
-/* =123 on integers: the text can only be that number in its one spelling. */
-static bool match_int(const struct filter *leaf, const struct column *column, uint64_t *bits)
-{
-	int64_t wanted;
-	uint32_t row;
-
-	if (column->kind != COLUMN_INT || column->scale || !leaf->text.len ||
-	    !lang_i64(leaf->text, &wanted))
-		return false;
-	char scratch[64];
-	struct column one = {.kind = COLUMN_INT, .nrows = 1, .ints = &wanted};
-
-	if (!span_eq(column_text(&one, 0, scratch), leaf->text)) {
-		bits_clear_all(bits, column->nrows);
-		return true;
-	}
-	each_bit (bits, column->nrows, row)
-		if (column->ints[row] != wanted || (column->absent && bit_get(column->absent, row)))
-			bit_clear(bits, row);
-	return true;
-}
-
-static int match_column(const struct filter *leaf, struct rows *rows, struct span name,
-			uint64_t *bits)
-{
-	const struct column *column = rows_column(rows, name);
-
-	switch (column->kind) {
-	case COLUMN_CONST:
-		if (!filter_match_text(leaf, column->value))
-			bits_clear_all(bits, rows->n);
-		return rows->failed;
-	case COLUMN_DICT:
-		match_dict(leaf, column, bits);
-		return rows->failed;
-	case COLUMN_INT:
-	case COLUMN_TIME:
-		if (leaf->kind == FILTER_RANGE) {
-			match_numbers(leaf, column, bits);
-			return rows->failed;
-		}
-		if (leaf->kind == FILTER_EXACT && match_int(leaf, column, bits))
-			return rows->failed;
-		break;
-	case COLUMN_TEXT:
-		break;
-	}
-	const struct span *texts = rows_texts(rows, name);
-
-	if (texts)
-		match_texts(leaf, texts, rows->n, bits);
-	return rows->failed;
-}
-
 /* `foo*:bar`: some field whose name starts so matches. */
 static int match_wild(const struct filter *leaf, struct rows *rows, uint64_t *bits)
 {
@@ -241,7 +126,7 @@ static int match_wild(const struct filter *leaf, struct rows *rows, uint64_t *bi
 			continue;
 		for (size_t w = 0; w < words; w++)
 			left[w] = bits[w] & ~found[w];
-		r = match_column(leaf, rows, names[i], left);
+		r = filter_match_column(leaf, rows, names[i], left);
 		for (size_t w = 0; w < words; w++)
 			found[w] |= left[w];
 	}
@@ -321,12 +206,12 @@ static int exec_leaf(const struct filter *leaf, struct rows *rows, uint64_t *bit
 	case FILTER_ON_TYPE:
 		return match_type(leaf, rows, bits);
 	case FILTER_ON_STREAM:
-		return match_column(leaf, rows, SPAN("_stream"), bits);
+		return filter_match_column(leaf, rows, SPAN("_stream"), bits);
 	case FILTER_ON_TEXT:
 		break;
 	}
 	return leaf->wild ? match_wild(leaf, rows, bits)
-			  : match_column(leaf, rows, leaf->field, bits);
+			  : filter_match_column(leaf, rows, leaf->field, bits);
 }
 
 /* The kids of an AND, cheapest first. */

@@ -1,0 +1,183 @@
+/* A leaf on a column, in the form that the column has; see filter_exec.h. */
+#include "aggregator/query/filter_column.h"
+
+#include "common/lang/match.h"
+#include "common/lang/number.h"
+#include <math.h>
+
+#define FEW_CODES 4
+
+static void match_texts(const struct filter *leaf, const struct span *texts, uint32_t n,
+			uint64_t *bits)
+{
+	uint32_t row;
+
+	each_bit (bits, n, row)
+		if (!filter_match_text(leaf, texts[row]))
+			bit_clear(bits, row);
+}
+
+/* Which entries of a dictionary match, as a table and, where they are few, as a list. */
+struct dict_test {
+	uint8_t match[256]; /* 0 or 1 */
+	uint8_t few[FEW_CODES];
+	size_t nfew;   /* > FEW_CODES: the list is not complete */
+	uint64_t flip; /* all ones: the list has those that don't match */
+};
+
+static void list_few(struct dict_test *test, uint32_t ndict, uint8_t match)
+{
+	test->nfew = 0;
+	test->flip = match ? 0 : ~UINT64_C(0);
+	for (uint32_t i = 0; i < ndict; i++) {
+		if (test->match[i] != match)
+			continue;
+		if (test->nfew < FEW_CODES)
+			test->few[test->nfew] = (uint8_t)i;
+		test->nfew++;
+	}
+}
+
+static void test_dict(const struct filter *leaf, const struct column *column,
+		      struct dict_test *test)
+{
+	for (uint32_t i = 0; i < column->ndict; i++)
+		test->match[i] = filter_match_text(leaf, column->dict[i]);
+	list_few(test, column->ndict, 1);
+	if (test->nfew > FEW_CODES)
+		list_few(test, column->ndict, 0);
+}
+
+static uint64_t match_codes(const struct dict_test *test, const uint8_t *codes, size_t n)
+{
+	uint64_t match = 0;
+
+	for (size_t i = 0; i < n; i++)
+		match |= (uint64_t)test->match[codes[i]] << i;
+	return match;
+}
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+
+/* 64 rows, 16 at a time: 0.1 ns a row and code, where the table takes 0.7 ns a row. */
+static uint64_t match_few(const struct dict_test *test, const uint8_t *codes)
+{
+	uint64_t match = 0;
+
+	for (size_t i = 0; i < 64; i += 16) {
+		__m128i rows = _mm_loadu_si128((const __m128i *)(const void *)(codes + i));
+		__m128i same = _mm_setzero_si128();
+
+		for (size_t k = 0; k < test->nfew; k++) {
+			__m128i code = _mm_set1_epi8((char)test->few[k]);
+
+			same = _mm_or_si128(same, _mm_cmpeq_epi8(rows, code));
+		}
+		match |= (uint64_t)(unsigned)_mm_movemask_epi8(same) << i;
+	}
+	return match ^ test->flip;
+}
+#else
+static uint64_t match_few(const struct dict_test *test, const uint8_t *codes)
+{
+	return match_codes(test, codes, 64);
+}
+#endif
+
+static void match_dict(const struct filter *leaf, const struct column *column, uint64_t *bits)
+{
+	struct dict_test test;
+
+	test_dict(leaf, column, &test);
+	for (size_t w = 0; w < BITMAP_WORDS(column->nrows); w++) {
+		const uint8_t *codes = column->codes + w * 64;
+		size_t n = column->nrows - w * 64;
+
+		if (!bits[w])
+			continue;
+		if (n >= 64 && test.nfew <= FEW_CODES)
+			bits[w] &= match_few(&test, codes);
+		else
+			bits[w] &= match_codes(&test, codes, n < 64 ? n : 64);
+	}
+}
+
+/*
+ * A word of 64 rows at a time, without branches: a bound that half of the rows
+ * meet, in no order, costs as much as one that none do.
+ */
+static void match_numbers(const struct filter *leaf, const struct column *column, uint64_t *bits)
+{
+	double unit = column->kind == COLUMN_INT ? pow(10, column->scale) : 1;
+	uint64_t empty = filter_matches_empty(leaf) ? ~UINT64_C(0) : 0;
+
+	for (size_t w = 0; w < BITMAP_WORDS(column->nrows); w++) {
+		const int64_t *ints = column->ints + w * 64;
+		size_t n = column->nrows - w * 64 < 64 ? column->nrows - w * 64 : 64;
+		uint64_t match = 0, absent = column->absent ? column->absent[w] : 0;
+
+		if (!bits[w])
+			continue;
+		for (size_t i = 0; i < n; i++) {
+			double number = (double)ints[i] / unit;
+
+			match |= (uint64_t)((number >= leaf->min) & (number <= leaf->max)) << i;
+		}
+		bits[w] &= (match & ~absent) | (empty & absent);
+	}
+}
+
+/* =123 on integers: the text can only be that number in its one spelling. */
+static bool match_int(const struct filter *leaf, const struct column *column, uint64_t *bits)
+{
+	int64_t wanted;
+	uint32_t row;
+
+	if (column->kind != COLUMN_INT || column->scale || !leaf->text.len ||
+	    !lang_i64(leaf->text, &wanted))
+		return false;
+	char scratch[64];
+	struct column one = {.kind = COLUMN_INT, .nrows = 1, .ints = &wanted};
+
+	if (!span_eq(column_text(&one, 0, scratch), leaf->text)) {
+		bits_clear_all(bits, column->nrows);
+		return true;
+	}
+	each_bit (bits, column->nrows, row)
+		if (column->ints[row] != wanted || (column->absent && bit_get(column->absent, row)))
+			bit_clear(bits, row);
+	return true;
+}
+
+int filter_match_column(const struct filter *leaf, struct rows *rows, struct span name,
+			uint64_t *bits)
+{
+	const struct column *column = rows_column(rows, name);
+
+	switch (column->kind) {
+	case COLUMN_CONST:
+		if (!filter_match_text(leaf, column->value))
+			bits_clear_all(bits, rows->n);
+		return rows->failed;
+	case COLUMN_DICT:
+		match_dict(leaf, column, bits);
+		return rows->failed;
+	case COLUMN_INT:
+	case COLUMN_TIME:
+		if (leaf->kind == FILTER_RANGE) {
+			match_numbers(leaf, column, bits);
+			return rows->failed;
+		}
+		if (leaf->kind == FILTER_EXACT && match_int(leaf, column, bits))
+			return rows->failed;
+		break;
+	case COLUMN_TEXT:
+		break;
+	}
+	const struct span *texts = rows_texts(rows, name);
+
+	if (texts)
+		match_texts(leaf, texts, rows->n, bits);
+	return rows->failed;
+}
