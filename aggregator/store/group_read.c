@@ -2,6 +2,7 @@
 #include "aggregator/store/bloom.h"
 #include "aggregator/store/group.h"
 #include "aggregator/store/ints.h"
+#include "aggregator/store/scratch.h"
 #include "common/base/cleanup.h"
 #include "common/base/hash.h"
 #include "common/base/io.h"
@@ -152,12 +153,13 @@ static int read_column(const struct group *group, const struct column_entry *ent
 int group_column(const struct group *group, const struct column_entry *entry,
 		 const uint64_t *wanted, struct arena *arena, struct column *ret)
 {
-	struct arena tmp;
+	struct arena *tmp = scratch_take();
 
-	arena_init(&tmp, COLUMN_BYTES_MAX);
-	int r = read_column(group, entry, wanted, &tmp, arena, ret);
+	if (!tmp)
+		return -ENOMEM;
+	int r = read_column(group, entry, wanted, tmp, arena, ret);
 
-	arena_release(&tmp);
+	scratch_give(tmp);
 	return r;
 }
 
