@@ -5,6 +5,7 @@
 #include "aggregator/query/run.h"
 #include "common/base/clock.h"
 #include "common/base/num.h"
+#include "common/conf/regex.h"
 #include <errno.h>
 #include <stdlib.h>
 
@@ -349,6 +350,31 @@ int run_query(struct query *query, struct query_shared *shared, unsigned nworker
 	return r < 0 ? r : 0;
 }
 
+/* Values on which a regular expression may run away before it isn't tried any more: half a second. */
+#define RUNAWAYS_MAX 100
+
+static void bound_regexes(struct query *query)
+{
+	for (size_t i = 0; i < query->root->regexes.len; i++)
+		regex_bound_runaways(query->root->regexes.ptr[i], RUNAWAYS_MAX);
+}
+
+/* A value without an answer was left out of the result, or of what a `not` leaves. */
+static void tell_runaways(const struct query *query, struct query_result *result)
+{
+	unsigned n = 0, limit = REGEX_QUERY_LIMIT;
+
+	for (size_t i = 0; i < query->root->regexes.len; i++)
+		n += regex_runaways(query->root->regexes.ptr[i]);
+	if (!n)
+		return;
+	result->partial = true;
+	buf_printf(&result->partial_why,
+		   "a regular expression took more than %u steps on %s%u values, which count as "
+		   "not matching; repetitions in repetitions, as in (a+)+, do that\n",
+		   limit, n >= RUNAWAYS_MAX ? "at least " : "", n);
+}
+
 int query_execute(struct query *query, const struct query_conf *conf, struct query_source *source,
 		  query_sink_fn *sink, void *ctx, struct query_result *ret, struct err *reterr)
 {
@@ -371,8 +397,10 @@ int query_execute(struct query *query, const struct query_conf *conf, struct que
 	if (threads > STAGE_WORKERS_MAX)
 		threads = STAGE_WORKERS_MAX;
 	pthread_mutex_init(&shared.lock, NULL);
+	bound_regexes(query);
 	r = run_query(query, &shared, (unsigned)threads, sink, ctx, reterr);
 	pthread_mutex_destroy(&shared.lock);
+	tell_runaways(query, ret);
 	ret->memory_peak = atomic_load(&shared.memory_peak);
 	ret->elapsed_ns = clock_mono_ns() - shared.start_ns;
 	ret->cpu_ns = clock_cpu_ns() - cpu_start;

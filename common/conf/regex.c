@@ -3,18 +3,28 @@
 #include "common/conf/regex.h"
 #include "common/base/check.h"
 #include "common/base/cleanup.h"
+#include "common/conf/regex_re2.h"
 #include <errno.h>
+#include <limits.h>
 #include <pcre2.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #define REGEX_MAGIC    0x52475831u
 #define HEAP_LIMIT_KIB 8192
 #define JIT_STACK_MAX  (1u << 20)
 
+/* The one thing that changes in a compiled regex. */
+struct patience {
+	atomic_uint runaways; /* matches that reached the limit */
+	unsigned max;
+};
+
 struct regex {
 	unsigned magic;
 	pcre2_code *code;
 	pcre2_match_context *limits;
+	struct patience *patience;
 	size_t ngroups;
 };
 
@@ -77,6 +87,7 @@ static uint32_t compile_options(unsigned flags)
 	return PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C |
 	       PCRE2_DOLLAR_ENDONLY | (flags & REGEX_ICASE ? PCRE2_CASELESS : 0) |
 	       (flags & REGEX_ANCHORED ? PCRE2_ANCHORED : 0) |
+	       (flags & REGEX_WHOLE ? PCRE2_ANCHORED | PCRE2_ENDANCHORED : 0) |
 	       (flags & REGEX_DOTALL ? PCRE2_DOTALL : 0);
 }
 
@@ -97,12 +108,15 @@ static int compile(struct span pattern, unsigned flags, pcre2_code **ret, struct
 		      (const char *)text);
 }
 
-static int set_limits(struct regex *re)
+static int set_limits(struct regex *re, unsigned flags)
 {
 	re->limits = pcre2_match_context_create(NULL);
-	if (!re->limits)
+	re->patience = calloc(1, sizeof(*re->patience));
+	if (!re->limits || !re->patience)
 		return -ENOMEM;
-	pcre2_set_match_limit(re->limits, REGEX_MATCH_LIMIT);
+	re->patience->max = UINT_MAX;
+	pcre2_set_match_limit(re->limits,
+			      flags & REGEX_RE2 ? REGEX_QUERY_LIMIT : REGEX_MATCH_LIMIT);
 	pcre2_set_heap_limit(re->limits, HEAP_LIMIT_KIB);
 	pcre2_jit_stack_assign(re->limits, stack_of_thread, NULL);
 	return 0;
@@ -121,14 +135,16 @@ int regex_new(struct span pattern, unsigned flags, struct regex **ret, struct er
 	if (!re)
 		return err_set(reterr, -ENOMEM, "out of memory");
 	re->magic = REGEX_MAGIC;
-	r = compile(pattern, flags, &re->code, reterr);
+	r = flags & REGEX_RE2 ? regex_check_re2(pattern, reterr) : 0;
+	if (r >= 0)
+		r = compile(pattern, flags, &re->code, reterr);
 	if (r < 0)
 		return r;
 	pcre2_pattern_info(re->code, PCRE2_INFO_CAPTURECOUNT, &groups);
 	if (groups > REGEX_GROUPS_MAX)
 		return err_set(reterr, -E2BIG, "pattern has more than %d groups", REGEX_GROUPS_MAX);
 	re->ngroups = groups;
-	if (set_limits(re) < 0)
+	if (set_limits(re, flags) < 0)
 		return err_set(reterr, -ENOMEM, "out of memory");
 	/* Where writable and executable memory is refused, the interpreter does it. */
 	(void)pcre2_jit_compile(re->code, PCRE2_JIT_COMPLETE);
@@ -143,6 +159,7 @@ void regex_free(struct regex *regex)
 	CHECK_MAGIC(regex, REGEX_MAGIC);
 	pcre2_code_free(regex->code);
 	pcre2_match_context_free(regex->limits);
+	free(regex->patience);
 	free(regex);
 }
 
@@ -168,10 +185,27 @@ static int run(const struct regex *regex, struct span subject, size_t start,
 	       const struct scratch *s)
 {
 	CHECK_MAGIC(regex, REGEX_MAGIC);
+	if (regex_runaways(regex) >= regex->patience->max)
+		return -E2BIG;
 	int code = pcre2_match(regex->code, (PCRE2_SPTR)(subject.len ? subject.ptr : ""),
 			       subject.len, start, 0, s->data, regex->limits);
 
-	return code > 0 ? code : match_error(code);
+	int r = code > 0 ? code : match_error(code);
+
+	if (r == -E2BIG)
+		atomic_fetch_add_explicit(&regex->patience->runaways, 1, memory_order_relaxed);
+	return r;
+}
+
+unsigned regex_runaways(const struct regex *regex)
+{
+	return atomic_load_explicit(&regex->patience->runaways, memory_order_relaxed);
+}
+
+void regex_bound_runaways(struct regex *regex, unsigned max)
+{
+	atomic_store_explicit(&regex->patience->runaways, 0, memory_order_relaxed);
+	regex->patience->max = max;
 }
 
 int regex_match(const struct regex *regex, struct span subject)

@@ -6,7 +6,11 @@
  * pattern runs away (acceptance F26), no memory allocated per match: each
  * thread keeps one set of offsets.  As in Go, whose syntax LogsQL has, `$` is
  * the very end of the text, not the place before a last newline.  A compiled
- * regex is immutable and may be used by many threads.
+ * regex may be used by many threads.
+ *
+ * Patterns of queries are REGEX_RE2: what RE2 can't do is refused, so that a
+ * query means the same wherever LogsQL is spoken.  Matches that reach the limit
+ * are counted, since they are no answer; a query says so, and stops trying.
  *
  *	struct regex *re;
  *	r = regex_new(SPAN("time(out|d out)"), REGEX_ICASE, &re, &err);
@@ -20,7 +24,8 @@
 #include "common/base/err.h"
 #include "common/base/span.h"
 
-#define REGEX_MATCH_LIMIT 100000
+#define REGEX_MATCH_LIMIT 100000  /* steps of a match */
+#define REGEX_QUERY_LIMIT 1000000 /* the same for REGEX_RE2: some milliseconds */
 #define REGEX_PATTERN_MAX (64u << 10)
 #define REGEX_GROUPS_MAX  64
 
@@ -28,6 +33,8 @@ enum regex_flag {
 	REGEX_ICASE = 1,
 	REGEX_ANCHORED = 2, /* only at the start of the subject */
 	REGEX_DOTALL = 4,   /* '.' matches newlines too */
+	REGEX_RE2 = 8,      /* RE2's syntax only, see regex_re2.h */
+	REGEX_WHOLE = 16,   /* the match is all of the subject */
 };
 
 struct regex;
@@ -39,6 +46,10 @@ DEFINE_CLEANUP(struct regex *, regex_free);
 
 /* 1 match, 0 none, -E2BIG match limit, -ENOMEM. */
 int regex_match(const struct regex *regex, struct span subject);
+/* How many matches have reached the limit. */
+unsigned regex_runaways(const struct regex *regex);
+/* Count them anew, and answer -E2BIG at once behind `max` of them.  Not while others match. */
+void regex_bound_runaways(struct regex *regex, unsigned max);
 /*
  * The same with groups: groups[0] is the whole match; a group that took no
  * part has a NULL ptr.  Returns how many of `max` were filled, 0 for no match.

@@ -50,8 +50,8 @@ const struct filter_function *parse_find_function(const struct lex *lex);
 
 int parse_regex_leaf(struct lex *lex, struct field_ref field, struct span source, size_t pos,
 		     struct filter **ret);
-/* Compile; the root query owns it.  `.` is a newline too.  `anchored`: at both ends. */
-int parse_regex(struct lex *lex, struct span source, size_t pos, bool anchored, struct regex **ret);
+/* Compile; the root query owns it.  `.` is a newline too.  `whole`: all of the text. */
+int parse_regex(struct lex *lex, struct span source, size_t pos, bool whole, struct regex **ret);
 
 int parse_range(struct lex *lex, struct field_ref field, const struct filter_function *function,
 		struct filter **ret);

@@ -21,22 +21,29 @@ int parse_args_exactly(struct lex *lex, const struct filter_function *function, 
 	return 0;
 }
 
-int parse_regex(struct lex *lex, struct span source, size_t pos, bool anchored, struct regex **ret)
+/* Byte `at` of a text of the query, or `pos` where escapes have changed it. */
+static size_t byte_of_query(const struct lex *lex, struct span text, size_t at, size_t pos)
+{
+	uintptr_t start = (uintptr_t)text.ptr, query = (uintptr_t)lex->query.ptr;
+
+	if (start < query || start + text.len > query + lex->query.len)
+		return pos;
+	return (size_t)(start - query) + (at < text.len ? at : text.len);
+}
+
+int parse_regex(struct lex *lex, struct span source, size_t pos, bool whole, struct regex **ret)
 {
 	struct query *root = lex->owner->root;
 	struct err err = {0};
 	struct regex *regex;
-	int r;
+	int r = regex_new(source, REGEX_RE2 | REGEX_DOTALL | (whole ? REGEX_WHOLE : 0), &regex,
+			  &err);
 
-	if (anchored)
-		source = arena_printf(lex->arena, "(?:%.*s)\\z", SPAN_FMT(source));
-	if (!source.ptr && anchored)
-		return -ENOMEM;
-	r = regex_new(source, REGEX_DOTALL | (anchored ? REGEX_ANCHORED : 0), &regex, &err);
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0)
-		return lex_error_at(lex, pos, "the regular expression is wrong: %s", err.text);
+		return lex_error_at(lex, byte_of_query(lex, source, err.offset, pos),
+				    "the regular expression is wrong: %s", err.text);
 	r = vec_push(&root->regexes, regex);
 	if (r < 0) {
 		regex_free(regex);

@@ -62,6 +62,12 @@ check "what could be read is printed" test -s "$scratch/cut"
 logq '*' "$app" | head -n 1 >/dev/null
 is "a reader that leaves is no error" "${PIPESTATUS[0]}" 0
 
+# A pattern that runs away is no answer: it ends soon, and says so.
+printf '{"time":"2024-05-01T10:00:00Z","msg":"%060d!"}\n' $(seq 1000) | tr 0 a >"$scratch/runaway.ndjson"
+logq -c '~"^(a+)+$"' "$scratch/runaway.ndjson" >"$scratch/out"
+is "a pattern that runs away is 3: partial" $? 3
+like "and says why" "$(err)" "took more than 1000000 steps on at least 10"
+
 # Which rows.
 is "-n is the last N, in order" "$(logq -n 3 -o json '*' "$app" | jq -r ._time | sort -c && echo ok)" ok
 is "-n counts" "$(logq -n 3 -o json '*' "$app" | wc -l)" 3

@@ -36,6 +36,9 @@ static void test_match(void **state)
 	assert_int_equal(match("a.c", 0, "a\nc"), 0);
 	assert_int_equal(match("a.c", REGEX_DOTALL, "a\nc"), 1);
 	assert_int_equal(match("^$", 0, ""), 1);
+	assert_int_equal(match("a|ab|b", REGEX_WHOLE, "ab"), 1);
+	assert_int_equal(match("a|b", REGEX_WHOLE, "ab"), 0);
+	assert_int_equal(match("a", REGEX_WHOLE, "a\n"), 0);
 	assert_int_equal(match("^.$", 0, "ä"), 1);
 	assert_int_equal(match("x", 0, "\xff\xfex"), 1);
 	assert_int_equal(match("^\\xff", 0, "\xff"), 0); /* no character there */
@@ -106,6 +109,94 @@ static void test_match_limit(void **state)
 	regex_free(re);
 }
 
+/* A query counts them and gives up behind some. */
+static void test_runaways(void **state)
+{
+	struct regex *re = compile("^(a+)+$", REGEX_RE2);
+	char subject[200];
+
+	(void)state;
+	memset(subject, 'a', sizeof(subject));
+	subject[sizeof(subject) - 1] = 'b';
+	regex_bound_runaways(re, 3);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(regex_match(re, span_of(subject, sizeof(subject))), -E2BIG);
+	assert_int_equal(regex_runaways(re), 3);
+	assert_int_equal(regex_match(re, SPAN("aaa")), -E2BIG);
+	regex_bound_runaways(re, 3);
+	assert_int_equal(regex_match(re, SPAN("aaa")), 1);
+	assert_int_equal(regex_runaways(re), 0);
+	regex_free(re);
+}
+
+static void test_re2(void **state)
+{
+	static const char *const taken[] = {
+		"(?i)a|(?-s:b.)",
+		"(?P<x>a)(?<y>b)(?:c)",
+		"a??b*?c+?d{2,3}?",
+		"[]a-z]",
+		"[^]\\d\\n-]",
+		"[[:alpha:][:^digit:]]",
+		"\\pL\\p{Greek}\\PN",
+		"\\x41\\x{1F600}\\101\\0",
+		"\\Qa+(b\\E+",
+		"a{,5}",
+		"{",
+		"a{x}",
+		"\\bfoo\\B\\A\\z",
+		"\\.\\/\\-\\\\",
+		"a{1000}",
+		"é+",
+		"",
+		"x{2}(y{3})+",
+		"\\t\\r\\f\\v\\a\\s\\S\\w\\W\\D",
+	};
+	static const struct {
+		const char *pattern;
+		size_t at;
+		const char *says;
+	} refused[] = {
+		{"a(?=b)", 1, "look-ahead"},
+		{"(?!a)", 0, "look-ahead"},
+		{"(?<=a)b", 0, "look-behind"},
+		{"x(?<!a)b", 1, "look-behind"},
+		{"(a)\\1", 3, "references"},
+		{"(?P<n>a)(?P=n)", 8, "references"},
+		{"(?>a)", 0, "atomic"},
+		{"a++", 2, "quantifier"},
+		{"a**", 2, "quantifier"},
+		{"a{2}{3}", 4, "quantifier"},
+		{"a*?+", 3, "quantifier"},
+		{"(?#x)a", 0, "may follow"},
+		{"(?x)a", 0, "may follow"},
+		{"(?R)", 0, "may follow"},
+		{"(?|a)", 0, "may follow"},
+		{"(*UTF)a", 0, "nothing before it"},
+		{"\\Ka", 0, "no escape"},
+		{"a\\Z", 1, "\\z"},
+		{"\\h", 0, "no escape"},
+		{"[\\b]", 1, "no escape"},
+		{"\\x4", 0, "hex"},
+		{"a{1001}", 1, "1000"},
+		{"\\Qa\\E\\R", 5, "no escape"},
+	};
+	struct regex *re;
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
+		regex_free(compile(taken[i], REGEX_RE2));
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		const char *pattern = refused[i].pattern;
+
+		if (regex_new(span_cstr(pattern), REGEX_RE2, &re, &err) != -EINVAL)
+			fail_msg("%s is taken", pattern);
+		if (err.offset != refused[i].at || !strstr(err.text, refused[i].says))
+			fail_msg("%s: at %zu: %s", pattern, err.offset, err.text);
+	}
+}
+
 static void *match_many(void *arg)
 {
 	struct span g[3] = {{0}};
@@ -138,8 +229,9 @@ static void test_threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_match),   cmocka_unit_test(test_groups),
-		cmocka_unit_test(test_errors),  cmocka_unit_test(test_match_limit),
+		cmocka_unit_test(test_match),    cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_errors),   cmocka_unit_test(test_match_limit),
+		cmocka_unit_test(test_runaways), cmocka_unit_test(test_re2),
 		cmocka_unit_test(test_threads),
 	};
 

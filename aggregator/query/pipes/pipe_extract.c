@@ -29,7 +29,7 @@ static int compile_template(struct pipe_extract *pipe, struct lex *lex, struct e
 static int compile_regex(struct pipe_extract *pipe, struct lex *lex, struct err *reterr)
 {
 	(void)lex;
-	int r = regex_new(pipe->pattern, REGEX_DOTALL, &pipe->regex, reterr);
+	int r = regex_new(pipe->pattern, REGEX_RE2 | REGEX_DOTALL, &pipe->regex, reterr);
 
 	for (size_t i = 1; r >= 0 && i <= regex_groups(pipe->regex); i++)
 		if (regex_group_name(pipe->regex, i).len)

@@ -50,7 +50,7 @@ static int parse_any(struct lex *lex, const struct pipe_ops *ops, struct pipe **
 	if (r < 0)
 		return r;
 	if (ops == &pipe_replace_regexp_ops &&
-	    regex_new(pipe->old, REGEX_DOTALL, &pipe->regex, &err) < 0)
+	    regex_new(pipe->old, REGEX_RE2 | REGEX_DOTALL, &pipe->regex, &err) < 0)
 		return lex_error_at(lex, pos, "%s", err.text);
 	*ret = &pipe->update.pipe;
 	return 0;
