@@ -4,6 +4,7 @@
 #include "common/base/cleanup.h"
 #include "common/base/clock.h"
 #include <signal.h>
+#include <time.h>
 
 atomic_bool logq_cancel;
 
@@ -56,6 +57,9 @@ int main(int argc, char **argv)
 
 	option_mem_init(&mem, 4 << 20);
 	code = logq_options_parse(argc, argv, &mem, &opts);
+	/* The query's times ask libc what is local. */
+	if (opts.utc && setenv("TZ", "UTC0", 1) == 0)
+		tzset();
 	if (code < 0) {
 		catch_signals();
 		if (ask_init(&ask, &opts, now, &err) < 0)

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <time.h>
 
 #define NS_PER_S INT64_C(1000000000)
 
@@ -108,6 +109,21 @@ int time_text_parse(struct span text, bool sql_space, int64_t *ret_ns, enum time
 		    : rest.len <= 7 ? TIME_UNIT_MICRO
 				    : TIME_UNIT_NANO;
 	return 0;
+}
+
+/* libc knows the zones; this runs once a query, so its cost is no matter. */
+int64_t time_text_local(int64_t wall_ns)
+{
+	int64_t rest = wall_ns % NS_PER_S, real;
+	struct tm tm;
+
+	rest += rest < 0 ? NS_PER_S : 0;
+	time_t seconds = (time_t)((wall_ns - rest) / NS_PER_S);
+
+	if (!gmtime_r(&seconds, &tm))
+		return wall_ns;
+	tm.tm_isdst = -1;
+	return to_ns((int64_t)mktime(&tm), rest, &real) ? real : wall_ns;
 }
 
 bool time_text_cut_zone(struct span *text, int64_t *ret_offset_ns)

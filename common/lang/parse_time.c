@@ -1,8 +1,8 @@
 /*
  * parse_time.c - what may stand behind `_time:`.
  *
- *	5m  =5m               the last five minutes: [now-5m, now)
- *	2024-05  =2024-05     all of that month
+ *	5m  =5m               the last five minutes: (now-5m, now]
+ *	2024-05  =2024-05     all of that month, here or in the zone behind it
  *	>5m  >=5m             before five minutes ago
  *	<5m  <=5m             in the last five minutes
  *	>2024-05  <=2024-05   after its start; before its end
@@ -35,24 +35,21 @@ static bool is_all_digits(struct span text)
 	return text.len > 0;
 }
 
-/* The last ns of the year or month that begins at `first`, in its own zone. */
-static int64_t calendar_end(int64_t first, int64_t zone, bool is_year)
+/* The last ns of the year or month that begins at `first`. */
+static int64_t calendar_end(int64_t first, bool is_year)
 {
-	int64_t local = time_earlier(first, -zone), year, days;
+	int64_t year, days = first / NS_PER_DAY - (first % NS_PER_DAY < 0), end;
 	unsigned month, day;
 
-	days = local / NS_PER_DAY - (local % NS_PER_DAY < 0);
 	timestamp_civil(days, &year, &month, &day);
 	if (is_year || month == 12)
 		days = timestamp_days(year + 1, is_year ? month : 1, 1);
 	else
 		days = timestamp_days(year, month + 1, 1);
-	if (__builtin_mul_overflow(days, NS_PER_DAY, &local))
-		return INT64_MAX;
-	return time_earlier(local, zone + 1);
+	return __builtin_mul_overflow(days, NS_PER_DAY, &end) ? INT64_MAX : end - 1;
 }
 
-static int64_t moment_end(int64_t first, int64_t zone, enum time_unit unit)
+static int64_t moment_end(int64_t first, enum time_unit unit)
 {
 	static const int64_t length[] = {
 		[TIME_UNIT_DAY] = NS_PER_DAY,
@@ -65,7 +62,7 @@ static int64_t moment_end(int64_t first, int64_t zone, enum time_unit unit)
 	};
 
 	if (unit <= TIME_UNIT_MONTH)
-		return calendar_end(first, zone, unit == TIME_UNIT_YEAR);
+		return calendar_end(first, unit == TIME_UNIT_YEAR);
 	return time_earlier(first, 1 - length[unit]);
 }
 
@@ -93,7 +90,7 @@ static bool parse_unix(struct span text, struct moment *ret)
 			      : decimals || whole.len > 10     ? TIME_UNIT_MILLI
 							       : TIME_UNIT_SECOND;
 
-	ret->last = moment_end(ret->first, 0, unit);
+	ret->last = moment_end(ret->first, unit);
 	return true;
 }
 
@@ -113,37 +110,46 @@ static bool parse_relative(struct span text, int64_t now, struct moment *ret)
 	return true;
 }
 
-static bool parse_calendar(struct span text, struct moment *ret)
+/* A time of the clock on the wall: of the zone that was written, or of this host's. */
+static int64_t to_real(int64_t wall, bool zoned, int64_t zone)
 {
-	int64_t zone = 0;
-	bool zoned = time_text_cut_zone(&text, &zone);
-	enum time_unit unit;
-
-	if (time_text_parse(text, false, &ret->first, &unit) < 0)
-		return false;
-	/* With a fraction it is RFC 3339, which wants a zone. */
-	if (unit > TIME_UNIT_SECOND && !zoned)
-		return false;
-	ret->first = time_earlier(ret->first, zone);
-	ret->last = moment_end(ret->first, zone, unit);
-	return true;
+	if (wall == INT64_MAX)
+		return wall;
+	return zoned ? time_earlier(wall, zone) : time_text_local(wall);
 }
 
-static bool read_moment(struct span text, int64_t now, struct moment *ret)
+static int parse_calendar(struct span text, struct moment *ret)
+{
+	int64_t zone = 0, first;
+	bool zoned = time_text_cut_zone(&text, &zone);
+	enum time_unit unit;
+	int r = time_text_parse(text, false, &first, &unit);
+
+	if (r < 0)
+		return r;
+	/* With a fraction it is RFC 3339, which wants a zone. */
+	if (unit > TIME_UNIT_SECOND && !zoned)
+		return -EINVAL;
+	ret->first = to_real(first, zoned, zone);
+	ret->last = to_real(moment_end(first, unit), zoned, zone);
+	return 0;
+}
+
+static int read_moment(struct span text, int64_t now, struct moment *ret)
 {
 	char last = text.len ? text.ptr[text.len - 1] : 0;
 
 	if (span_eq(text, SPAN("now"))) {
 		ret->first = ret->last = now;
-		return true;
+		return 0;
 	}
 	if (text.len == 0)
-		return false;
+		return -EINVAL;
 	if (span_starts(text, SPAN("now")) || text.ptr[0] == '-' || (last > '9' && last != 'Z'))
-		return parse_relative(text, now, ret);
+		return parse_relative(text, now, ret) ? 0 : -EINVAL;
 	/* Four digits are a year, with or without a zone; more without a dash count seconds. */
 	if (text.len > 5 && span_chr(text, '-') < 0 && span_chr(text, '+') < 0 && last != 'Z')
-		return parse_unix(text, ret);
+		return parse_unix(text, ret) ? 0 : -EINVAL;
 	return parse_calendar(text, ret);
 }
 
@@ -154,7 +160,11 @@ static int parse_moment(struct lex *lex, struct moment *ret)
 
 	if (r < 0)
 		return r;
-	if (!read_moment(ret->text, lex->now_ns, ret))
+	r = read_moment(ret->text, lex->now_ns, ret);
+	if (r == -ERANGE)
+		return lex_error_at(lex, pos, "`%.*s` is outside of 1677 to 2262",
+				    SPAN_FMT(ret->text));
+	if (r < 0)
 		return lex_error_at(lex, pos,
 				    "expected a time like 2024-05, 2024-05-01T10:00:00Z, now-5m or "
 				    "1714556789, found `%.*s`",
@@ -171,6 +181,18 @@ static bool at_moment(const struct lex *lex)
 		return true;
 	return text.len >= 4 && is_all_digits(span_take(text, 4)) &&
 	       (text.len == 4 || strchr("-+Zz", text.ptr[4]));
+}
+
+/* Seconds since 1970, where a duration, which has a unit, may stand too. */
+static bool at_unix(const struct lex *lex)
+{
+	struct lex ahead = *lex;
+	struct moment moment;
+	struct span text;
+
+	ahead.reterr = NULL;
+	return lex_parse_text(&ahead, "", &text) >= 0 && text.len >= 9 &&
+	       is_all_digits(span_take(text, 9)) && parse_unix(text, &moment);
 }
 
 static int parse_ago(struct lex *lex, int64_t *ret_ns, struct span *ret_text)
@@ -200,7 +222,7 @@ static int parse_after_or_before(struct lex *lex, struct filter *leaf, struct bu
 	lex_next(lex);
 	inclusive = lex_accept(lex, "=");
 	buf_printf(shown, "%c%s", greater ? '>' : '<', inclusive ? "=" : "");
-	if (at_moment(lex)) {
+	if (at_moment(lex) || at_unix(lex)) {
 		r = parse_moment(lex, &moment);
 		if (r < 0)
 			return r;
@@ -219,7 +241,7 @@ static int parse_after_or_before(struct lex *lex, struct filter *leaf, struct bu
 		leaf->tmax = time_earlier(lex->now_ns, inclusive ? ago : ago + 1);
 	} else {
 		leaf->tmin = time_earlier(lex->now_ns, inclusive ? ago : ago - 1);
-		leaf->tmax = time_earlier(lex->now_ns, 1);
+		leaf->tmax = lex->now_ns;
 	}
 	text_print_bare(shown, moment.text);
 	return 0;
@@ -239,8 +261,8 @@ static int parse_same(struct lex *lex, struct filter *leaf, struct buf *shown)
 		leaf->tmax = moment.last;
 	} else {
 		r = parse_ago(lex, &ago, &moment.text);
-		leaf->tmin = time_earlier(lex->now_ns, ago);
-		leaf->tmax = time_earlier(lex->now_ns, 1);
+		leaf->tmin = time_earlier(lex->now_ns, ago - 1);
+		leaf->tmax = lex->now_ns;
 	}
 	if (r >= 0)
 		text_print_bare(shown, moment.text);

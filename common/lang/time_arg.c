@@ -17,20 +17,9 @@ static int64_t floor_to(int64_t ns, int64_t unit)
 	return ns - (rest < 0 ? rest + unit : rest);
 }
 
-/*
- * What the clock on the wall shows, read as if it were UTC, to real time.
- * libc knows the zones; this runs once a command, so its cost is no matter.
- */
 static int64_t wall_to_real(int64_t wall_ns, bool utc)
 {
-	int64_t seconds = floor_to(wall_ns, NS_PER_SEC) / NS_PER_SEC;
-	time_t t = (time_t)seconds;
-	struct tm tm;
-
-	if (utc || !gmtime_r(&t, &tm))
-		return wall_ns;
-	tm.tm_isdst = -1;
-	return (int64_t)mktime(&tm) * NS_PER_SEC + (wall_ns - seconds * NS_PER_SEC);
+	return utc ? wall_ns : time_text_local(wall_ns);
 }
 
 static int64_t real_to_wall(int64_t real_ns, bool utc)

@@ -27,6 +27,12 @@ enum time_unit {
 /* Without a zone, taken as UTC.  0, -EINVAL, or -ERANGE: outside of 1677 to 2262. */
 int time_text_parse(struct span text, bool sql_space, int64_t *ret_ns, enum time_unit *ret_unit);
 
+/*
+ * What a clock on the wall here shows, read as if it were UTC, to real time.
+ * An hour that summer time skips is that behind it.
+ */
+int64_t time_text_local(int64_t wall_ns);
+
 /* Cut Z or ±hh:mm off the end; false, and text untouched, if there is none. */
 bool time_text_cut_zone(struct span *text, int64_t *ret_offset_ns);
 

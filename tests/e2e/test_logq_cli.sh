@@ -68,6 +68,11 @@ logq -c '~"^(a+)+$"' "$scratch/runaway.ndjson" >"$scratch/out"
 is "a pattern that runs away is 3: partial" $? 3
 like "and says why" "$(err)" "took more than 1000000 steps on at least 10"
 
+# A time without a zone is local, or UTC with -z.
+printf '{"time":"2024-05-01T%02d:30:00Z","msg":"x"}\n' 1 23 >"$scratch/day.ndjson"
+is "a day is one of this host's zone" "$(TZ=CET-1CEST logq -c '_time:2024-05-02' "$scratch/day.ndjson")" 1
+is "-z makes it one of UTC" "$(TZ=CET-1CEST logq -zc '_time:2024-05-02' "$scratch/day.ndjson")" 0
+
 # Which rows.
 is "-n is the last N, in order" "$(logq -n 3 -o json '*' "$app" | jq -r ._time | sort -c && echo ok)" ok
 is "-n counts" "$(logq -n 3 -o json '*' "$app" | wc -l)" 3

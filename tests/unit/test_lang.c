@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
+#include <time.h>
 
 #define NOW_NS     INT64_C(1714556789123456789)
 #define LEN(array) (sizeof(array) / sizeof((array)[0]))
@@ -497,26 +498,14 @@ static void test_find(void **state)
 	assert_int_equal(text_find_fold(SPAN("a@[B"), SPAN("`{b")), -1);
 }
 
-static void test_time_range(void **state)
-{
-	static const struct {
-		const char *query;
-		int64_t min, max;
-	} cases[] = {
-		{"*", INT64_MIN, INT64_MAX},
-		{"_time:1s x", NOW_NS - 1000000000, NOW_NS - 1},
-		{"x (_time:>2024 _time:<=2024-01-01)", INT64_C(1704067200000000001),
-		 INT64_C(1704153599999999999)},
-		{"_time:1s or x", INT64_MIN, INT64_MAX},
-		{"!_time:1s", INT64_MIN, INT64_MAX},
-		{"options(global_filter=(_time:1s)) x", NOW_NS - 1000000000, NOW_NS - 1},
-		{"_time:offset 1s", INT64_MIN, NOW_NS - 1000000000},
-		{"_time:9999999w", NOW_NS - INT64_MAX, NOW_NS - 1},
-		{"options(time_offset=1s) _time:1s", NOW_NS - 2000000000, NOW_NS - 1000000001},
-	};
+struct time_case {
+	const char *query;
+	int64_t min, max;
+};
 
-	(void)state;
-	for (size_t i = 0; i < LEN(cases); i++) {
+static void check_time_ranges(const struct time_case *cases, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
 		struct query *query;
 		struct err err;
 		int64_t min, max;
@@ -528,6 +517,55 @@ static void test_time_range(void **state)
 			fail_msg("%s: %lld %lld", cases[i].query, (long long)min, (long long)max);
 		query_free(query);
 	}
+}
+
+static void test_time_range(void **state)
+{
+	static const struct time_case cases[] = {
+		{"*", INT64_MIN, INT64_MAX},
+		{"_time:1s x", NOW_NS - 999999999, NOW_NS},
+		{"x (_time:>2024 _time:<=2024-01-01)", INT64_C(1704067200000000001),
+		 INT64_C(1704153599999999999)},
+		{"_time:1s or x", INT64_MIN, INT64_MAX},
+		{"!_time:1s", INT64_MIN, INT64_MAX},
+		{"options(global_filter=(_time:1s)) x", NOW_NS - 999999999, NOW_NS},
+		{"_time:offset 1s", INT64_MIN, NOW_NS - 1000000000},
+		{"_time:9999999w", NOW_NS - INT64_MAX + 1, NOW_NS},
+		{"options(time_offset=1s) _time:1s", NOW_NS - 1999999999, NOW_NS - 1000000000},
+	};
+
+	(void)state;
+	check_time_ranges(cases, LEN(cases));
+}
+
+/* A time without a zone is one of this host, where March and October are an hour short and long. */
+static void test_local_time_range(void **state)
+{
+#define S(seconds) (INT64_C(seconds) * 1000000000)
+	static const struct time_case cases[] = {
+		{"_time:2024", S(1704063600), S(1735686000) - 1},
+		{"_time:2024-03", S(1709247600), S(1711922400) - 1},
+		{"_time:2024-03-31", S(1711839600), S(1711922400) - 1},
+		{"_time:2024-10-27", S(1729980000), S(1730070000) - 1},
+		{"_time:2024-07-01T10:30", S(1719822600), S(1719822660) - 1},
+		{"_time:2024-07-01T10:30Z", S(1719829800), S(1719829860) - 1},
+		{"_time:2024-07+02:00", S(1719784800), S(1722463200) - 1},
+		{"_time:[2024-07-01, 2024-07-02)", S(1719784800), S(1719871200) - 1},
+		{"_time:>=2024-07-01", S(1719784800), INT64_MAX},
+	};
+	const char *zone = getenv("TZ");
+	char *saved = zone ? strdup(zone) : NULL;
+
+	(void)state;
+	setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
+	tzset();
+	check_time_ranges(cases, LEN(cases));
+	if (saved)
+		setenv("TZ", saved, 1);
+	else
+		unsetenv("TZ");
+	tzset();
+	free(saved);
 }
 
 static int collect_field(void *ctx, struct span field, bool wild)
@@ -651,6 +689,7 @@ int main(void)
 		cmocka_unit_test(test_long_values),
 		cmocka_unit_test(test_find),
 		cmocka_unit_test(test_time_range),
+		cmocka_unit_test(test_local_time_range),
 		cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_record),
 		cmocka_unit_test(test_value_types),
