@@ -34,7 +34,7 @@ carrier:in(dhl, ups) | stats by (carrier) sum(seq) s, median(seq) m
 sku:=SKU-001* | uniq by (sku) | stats count() n
 client.ip:ipv4_range(10.2.0.0, 10.2.3.255) | stats count() n
 seq:* | stats by (_time:1s) count() n
-level:WARN | patterns limit 5 | fields pattern, count
+level:WARN | patterns limit 5 | fields pattern, count, first, last
 items:>5 or left:<10 | stats count() n, avg(items) items, quantile(0.9, left) left
 * | stats by (level) row_max(seq, seq, _msg) last | fields level, last
 stack_trace:"Read timed out" | stats count() n, sum_len(stack_trace) bytes

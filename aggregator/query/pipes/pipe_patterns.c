@@ -142,7 +142,17 @@ static void pattern_widen(struct pattern *p, int64_t ns)
 	}
 }
 
-static void pattern_hit(struct pattern *p, int64_t ns, uint64_t hits)
+/* Count into the slot of `ns`. */
+static void pattern_count(struct pattern *p, int64_t ns, uint64_t hits)
+{
+	pattern_widen(p, ns);
+	int64_t at = (ns - p->slot_from) / p->slot_ns;
+
+	p->slots[at < 0 ? 0 : at < SLOTS ? at : SLOTS - 1] += hits;
+}
+
+/* A row of this time. */
+static void pattern_see(struct pattern *p, int64_t ns)
 {
 	if (!p->timed) {
 		p->timed = true;
@@ -152,10 +162,6 @@ static void pattern_hit(struct pattern *p, int64_t ns, uint64_t hits)
 	}
 	p->first = ns < p->first ? ns : p->first;
 	p->last = ns > p->last ? ns : p->last;
-	pattern_widen(p, ns);
-	int64_t at = (ns - p->slot_from) / p->slot_ns;
-
-	p->slots[at < 0 ? 0 : at < SLOTS ? at : SLOTS - 1] += hits;
 }
 
 /* The columns that make a group: those of `by`, then the pattern. */
@@ -197,8 +203,10 @@ static int patterns_push(struct stage *stage, unsigned worker, struct rows *rows
 			p->example = arena_dup(&patterns->groups.arena.arena, messages[i]);
 		int64_t ns = stamps ? stamps[i] : 0;
 
-		if (stamps || lang_time(times[i], &ns))
-			pattern_hit(p, ns, 1);
+		if (!stamps && !lang_time(times[i], &ns))
+			continue;
+		pattern_see(p, ns);
+		pattern_count(p, ns, 1);
 	}
 	if (r >= 0)
 		r = stage_arena_charge(stage, &patterns->groups.arena);
@@ -214,12 +222,12 @@ static int pattern_merge(void *ctx, char *to, char *from)
 	a->count += b->count;
 	if (!b->timed)
 		return 0;
-	pattern_hit(a, b->first, 0);
-	pattern_hit(a, b->last, 0);
+	pattern_see(a, b->first);
+	pattern_see(a, b->last);
+	/* A slot begins before the first row in it: its begin is no row's time. */
 	for (int i = 0; i < SLOTS; i++)
 		if (b->slots[i])
-			pattern_hit(a, b->slot_from + i * b->slot_ns, b->slots[i]);
-	a->first = b->first < a->first ? b->first : a->first;
+			pattern_count(a, b->slot_from + i * b->slot_ns, b->slots[i]);
 	return 0;
 }
 
