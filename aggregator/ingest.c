@@ -242,9 +242,7 @@ static int raw_record(struct ingest *in, struct span line, struct record *rec)
 	    record_add(rec,
 		       (struct field){.key = SPAN("message"), .text = line, .type = VALUE_STRING}) <
 		    0 ||
-	    record_add(rec, (struct field){.key = SPAN("log.parse_error"),
-					   .text = SPAN("true"),
-					   .type = VALUE_BOOL}) < 0)
+	    wire_add_marks(rec) < 0)
 		return -ENOMEM;
 	counter_add(&in->counts->malformed, 1);
 	return 0;
@@ -409,6 +407,8 @@ static int take_message(struct ingest *in)
 	arena_reset(&in->arena);
 	record_init(&rec, &in->arena, line);
 	r = parser_line(in->parser, line, now, &rec);
+	if (r == 0)
+		r = wire_add_marks(&rec);
 	if (r < 0)
 		r = raw_record(in, line, &rec);
 	if (r == 0)

@@ -5,6 +5,7 @@
 #include "common/base/utf8.h"
 #include "common/data/json_scan.h"
 #include "common/data/json_write.h"
+#include "common/data/wire.h"
 #include <errno.h>
 
 /* Memory of one block's records: a line of one byte takes some 800 bytes. */
@@ -34,26 +35,43 @@ void line_block_free(struct line_block *b)
 	free(b);
 }
 
-/* What lies between two newlines, without the carriage return, cut to the limit. */
-static struct span trim_line(struct span line, uint64_t max_line)
+/*
+ * What lies between two newlines, by the rules of shipper/lines.h: without the
+ * carriage return and a hole of NULs in front, cut to the limit but not in a
+ * character.
+ */
+static struct span trim_line(struct span line, uint64_t max_line, bool *ret_cut)
 {
+	size_t n = max_line;
+
 	if (line.len && line.ptr[line.len - 1] == '\r')
 		line.len--;
-	return line.len > max_line ? span_take(line, max_line) : line;
+	while (line.len && line.ptr[0] == '\0')
+		line = span_skip(line, 1);
+	*ret_cut = line.len > n;
+	if (!*ret_cut)
+		return line;
+	for (int i = 0; i < 3 && n > 1 && (line.ptr[n] & 0xc0) == 0x80; i++)
+		n--;
+	return span_take(line, n);
 }
 
 static int parse_line(struct line_block *b, int64_t now_ns, uint64_t max_line, struct span line)
 {
 	struct record *rec;
 
-	line = trim_line(line, max_line);
-	if (!line.len)
-		return 0;
+	bool cut, hole = line.len && line.ptr[0] == '\0';
+
+	line = trim_line(line, max_line, &cut);
+	if (hole && !line.len)
+		return 0; /* a file's end that was allocated and never written */
 	if (vec_reserve(&b->records, b->records.len + 1) < 0)
 		return -ENOMEM;
 	rec = &b->records.ptr[b->records.len];
 	record_init(rec, &b->arena, line);
-	if (parser_line(b->parser, line, now_ns, rec) < 0)
+	if (cut)
+		rec->flags |= RECORD_TRUNCATED;
+	if (parser_line(b->parser, line, now_ns, rec) < 0 || wire_add_marks(rec) < 0)
 		return -ENOMEM;
 	b->records.len++;
 	if (rec->time_ns < b->block.min_time)

@@ -195,7 +195,7 @@ static int split(struct files_scan *scan, struct buf *text, size_t n)
 /* A line without end that is longer than any may be: its beginning is a line. */
 static void cut_line(struct files_scan *scan, struct buf *text)
 {
-	text->len = scan->files->conf.max_line;
+	text->len = scan->files->conf.max_line + 2; /* too long, so that it counts as cut */
 	buf_putc(text, '\n');
 	scan->cutting = true;
 }

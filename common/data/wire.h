@@ -59,4 +59,12 @@ void wire_write_record(struct buf *out, const struct record *rec, const struct w
  */
 int wire_read_record(struct span line, struct record *rec, size_t *ret_at);
 
+/*
+ * What the wire says of a record besides its fields, as fields: `severity`,
+ * log.time_source, log.parse_error …  For whoever reads records that a parser
+ * made and that never travelled, so that both have the same fields.  0, -ENOMEM,
+ * -E2BIG.
+ */
+int wire_add_marks(struct record *rec);
+
 #endif

@@ -1,22 +1,26 @@
 #include "common/data/json_scan.h"
 #include "common/data/timestamp.h"
 #include "common/data/wire.h"
+#include <errno.h>
+
+/* The members of `log` that are a flag of the record. */
+static const struct mark {
+	struct span name, text; /* name: as a field of its own, log.… */
+	uint32_t flag, type;
+} marks[] = {
+	{{"log.time_source", 15}, {"observed", 8}, RECORD_TIME_OBSERVED, VALUE_STRING},
+	{{"log.parse_error", 15}, {"true", 4}, RECORD_PARSE_ERROR, VALUE_BOOL},
+	{{"log.invalid_utf8", 16}, {"true", 4}, RECORD_INVALID_UTF8, VALUE_BOOL},
+	{{"log.truncated", 13}, {"true", 4}, RECORD_TRUNCATED, VALUE_BOOL},
+	{{"log.continued", 13}, {"true", 4}, RECORD_CONTINUED, VALUE_BOOL},
+};
+#define MARKS (sizeof(marks) / sizeof(marks[0]))
 
 static uint32_t log_flag(const struct json_item *item)
 {
-	static const struct {
-		struct span name, text;
-		uint32_t flag;
-	} marks[] = {
-		{{"time_source", 11}, {"observed", 8}, RECORD_TIME_OBSERVED},
-		{{"parse_error", 11}, {"true", 4}, RECORD_PARSE_ERROR},
-		{{"invalid_utf8", 12}, {"true", 4}, RECORD_INVALID_UTF8},
-		{{"truncated", 9}, {"true", 4}, RECORD_TRUNCATED},
-		{{"continued", 9}, {"true", 4}, RECORD_CONTINUED},
-	};
-
-	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
-		if (span_eq(item->key, marks[i].name) && span_eq(item->text, marks[i].text))
+	for (size_t i = 0; i < MARKS; i++)
+		if (span_eq(item->key, span_skip(marks[i].name, 4)) &&
+		    span_eq(item->text, marks[i].text))
 			return marks[i].flag;
 	return 0;
 }
@@ -83,4 +87,30 @@ int wire_read_record(struct span line, struct record *rec, size_t *ret_at)
 	if (step && rec->severity && (step - 1) / 4 == (rec->severity - 1) / 4)
 		rec->severity = step;
 	return 0;
+}
+
+/* Where a service has such a field itself, it stays and the mark is left out. */
+static int add_mark(struct record *rec, struct span key, enum value_type type, struct span text)
+{
+	struct field own;
+
+	if (record_find(rec, key, &own) == 0)
+		return 0;
+	return record_add(rec, (struct field){.key = key, .text = text, .type = type});
+}
+
+int wire_add_marks(struct record *rec)
+{
+	int r = 0;
+
+	if (rec->severity && (rec->severity - 1) % 4) {
+		struct span text = arena_printf(rec->arena, "%u", rec->severity);
+
+		r = text.ptr ? add_mark(rec, SPAN("severity"), VALUE_NUMBER, text) : -ENOMEM;
+	}
+	for (size_t i = 0; i < MARKS && r == 0; i++)
+		if (rec->flags & marks[i].flag)
+			r = add_mark(rec, marks[i].name, (enum value_type)marks[i].type,
+				     marks[i].text);
+	return r;
 }

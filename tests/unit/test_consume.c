@@ -26,6 +26,7 @@ struct store {
 	size_t rows, committed;
 	size_t memory; /* rows that may wait for a commit */
 	size_t message_max;
+	size_t observed, unparsed; /* rows that say so */
 	int fail_commits, fail_with;
 	struct store_partition partitions[8];
 	struct store_source sources[16];
@@ -51,6 +52,8 @@ int store_append(struct store *store, struct store_stream *stream, const struct 
 	assert_true(store->rows < ROWS_MAX);
 	if (record_text(rec, SPAN("message")).len > store->message_max)
 		return -EMSGSIZE;
+	store->observed += record_text(rec, SPAN("log.time_source")).len > 0;
+	store->unparsed += record_text(rec, SPAN("log.parse_error")).len > 0;
 	snprintf(store->messages[store->rows++], sizeof(store->messages[0]), "%.*s",
 		 SPAN_FMT(record_text(rec, SPAN("message"))));
 	return 0;
@@ -393,6 +396,8 @@ static void test_json_messages(void **state)
 	assert_string_equal(fake.messages[1], "two");
 	assert_string_equal(fake.messages[2], "just text");
 	assert_string_equal(fake.messages[3], "{\"broken\":");
+	assert_int_equal(fake.observed, 3);
+	assert_int_equal(fake.unparsed, 1);
 }
 
 /* What is too large is cut or set aside: it never stops what comes after it. */

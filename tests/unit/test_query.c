@@ -449,8 +449,46 @@ static void check_lines(const char *path)
 	expect("level:=ERROR | fields http.status, _stream", source,
 	       "_stream={service=\"pay\"};http.status=402;\n");
 	expect("_time:2023-11-14T22:00:02Z | fields _msg", source, "_msg=all is well;\n");
-	expect("* | count() n", source, "n=4;\n");
+	expect("* | count() n", source, "n=5;\n"); /* the empty line is one */
+	expect("log.time_source:observed | fields _msg, log.time_source", source,
+	       "log.time_source=observed;\n"
+	       "_msg=plain text without a time, declined;log.time_source=observed;\n");
 	source_close(source);
+}
+
+/* What the index would say of these lines, they say as files. */
+static void test_files_have_marks(void **state)
+{
+	static const char lines[] = "\xef\xbb\xbf{\"level\":\"notice\",\"msg\":\"a\"}\r\n"
+				    "{\"msg\":\"cut off in the mid\n"
+				    "\0\0\0{\"msg\":\"behind a hole\",\"log\":{\"truncated\":7}}\n"
+				    "{\"msg\":\"\xff\"}\n"
+				    "0123456789012345678901234567890123456789012345678\xc3\xa4\n"
+				    "\0\0";
+	struct span paths[1];
+	char dir[SCRATCH_MAX], path[SCRATCH_MAX + 16];
+	struct query_source *source;
+	struct err err;
+
+	(void)state;
+	scratch_make(dir);
+	snprintf(path, sizeof(path), "%s/marks.log", dir);
+	paths[0] = span_cstr(path);
+	write_file(path, lines, sizeof(lines) - 1);
+	assert_int_equal(
+		source_files_open(paths, 1,
+				  &(struct source_files_conf){.now_ns = NOW_NS, .max_line = 50},
+				  &source, &err),
+		0);
+	expect("* | delete _time, _stream, _stream_id, log.time_source", source,
+	       "_msg=a;level=INFO;severity=10;\n"
+	       "_msg={\"msg\":\"cut off in the mid;log.parse_error=true;\n"
+	       "_msg=behind a hole;log.truncated=7;\n"
+	       "_msg=\xef\xbf\xbd;log.invalid_utf8=true;\n"
+	       "_msg=0123456789012345678901234567890123456789012345678;log.truncated=true;\n");
+	expect("log.time_source:observed | stats count() n", source, "n=5;\n");
+	source_close(source);
+	scratch_remove(dir);
 }
 
 static void test_files(void **state)
@@ -509,6 +547,7 @@ int main(void)
 		cmocka_unit_test(test_explain),
 		cmocka_unit_test(test_damage_makes_it_partial),
 		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_files_have_marks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
