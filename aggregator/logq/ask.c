@@ -28,13 +28,21 @@ static bool looks_like_file(struct span word)
 	return false;
 }
 
-static bool is_file(struct span word)
+enum word_kind { WORD_QUERY, WORD_FILE, WORD_DIRECTORY, WORD_NO_FILE };
+
+static enum word_kind word_kind(struct span word)
 {
 	_cleanup_free_ char *path = strndup(word.ptr ? word.ptr : "", word.len);
+	bool looks = looks_like_file(word), slash = span_chr(word, '/') >= 0;
 	struct stat st;
 
-	return path && stat(path, &st) == 0 && !S_ISDIR(st.st_mode) &&
-	       (span_chr(word, '.') >= 0 || span_chr(word, '/') >= 0);
+	if (span_eq(word, SPAN("-")))
+		return WORD_FILE;
+	if (!path || stat(path, &st) < 0)
+		return looks ? WORD_NO_FILE : WORD_QUERY;
+	if (S_ISDIR(st.st_mode))
+		return looks || slash ? WORD_DIRECTORY : WORD_QUERY;
+	return slash || span_chr(word, '.') >= 0 ? WORD_FILE : WORD_QUERY;
 }
 
 /* logq trace ID */
@@ -60,20 +68,36 @@ static int sort_words(struct ask *ask, const struct options *opts, struct err *r
 		buf_puts(&ask->text, SPAN(" | trace"));
 		return ask->text.failed;
 	}
+	struct span bad = SPAN("");
+	enum word_kind bad_kind = WORD_QUERY;
+	size_t good = 0;
+
 	for (size_t i = 0; i < opts->words.len; i++) {
 		struct span word = opt_text(opts->words.items[i]);
+		enum word_kind kind = word_kind(word);
 
-		if (span_eq(word, SPAN("-")) || is_file(word)) {
-			if (vec_push(&ask->files, word) < 0)
-				return err_set(reterr, -ENOMEM, "out of memory");
+		if (kind == WORD_QUERY) {
+			if (ask->text.len)
+				buf_putc(&ask->text, ' ');
+			buf_puts(&ask->text, word);
 			continue;
 		}
-		if (looks_like_file(word))
-			return err_set(reterr, -ENOENT, "there is no file '%.*s'", SPAN_FMT(word));
-		if (ask->text.len)
-			buf_putc(&ask->text, ' ');
-		buf_puts(&ask->text, word);
+		if (vec_push(&ask->files, word) < 0)
+			return err_set(reterr, -ENOMEM, "out of memory");
+		good += kind == WORD_FILE;
+		if (kind != WORD_FILE && !bad.len) {
+			bad = word;
+			bad_kind = kind;
+		}
 	}
+	/* Some of a glob may be gone or be a directory: the answer is that of the others. */
+	if (bad.len && good == 0)
+		return bad_kind == WORD_DIRECTORY
+			       ? err_set(reterr, -EISDIR,
+					 "'%.*s' is a directory: name its files, or -D for an "
+					 "index",
+					 SPAN_FMT(bad))
+			       : err_set(reterr, -ENOENT, "there is no file '%.*s'", SPAN_FMT(bad));
 	if (!span_trim(buf_span(&ask->text)).len)
 		buf_puts(&ask->text, SPAN("*"));
 	return ask->text.failed ? err_set(reterr, -E2BIG, "the query is too long") : 0;

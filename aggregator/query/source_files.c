@@ -12,7 +12,10 @@
 #include "common/base/cleanup.h"
 #include "common/base/clock.h"
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
+#include <stdio.h>
+#include <sys/stat.h>
 
 /*
  * Bytes of lines in a block, more or less.  Its records are to stay in the
@@ -30,12 +33,14 @@ struct source_files {
 	size_t npaths;
 	struct source_files_conf conf;
 	struct parser *parser;
-	bool stdin_read;
+	atomic_uint scans;
+	atomic_uint streamed; /* number of the scan that read standard input or pipes; 0 = none */
 };
 
 struct files_scan {
 	struct source_scan scan;
 	struct source_files *files;
+	unsigned number;      /* from 1 on */
 	struct span literal;  /* lines without it need not be parsed; empty = all */
 	pthread_mutex_t lock; /* of all below */
 	size_t at;            /* the file that is read, or comes next */
@@ -71,6 +76,7 @@ static int files_scan(struct query_source *source, const struct source_want *wan
 		return err_set(reterr, -ENOMEM, "out of memory");
 	scan->scan.source = source;
 	scan->files = files;
+	scan->number = ++files->scans;
 	scan->literal = line_filter_literal(want->filter);
 	pthread_mutex_init(&scan->lock, NULL);
 	buf_init(&scan->carry, files->conf.max_line + 4 * (size_t)CHUNK_BYTES);
@@ -107,17 +113,31 @@ static int take_block(struct files_scan *scan, struct line_block **ret)
 	return r;
 }
 
+/* Standard input and pipes: what was read of them is gone. */
+static bool is_stream(struct span path)
+{
+	char name[PATH_MAX];
+	struct stat st;
+
+	if (span_eq(path, SPAN("-")))
+		return true;
+	snprintf(name, sizeof(name), "%.*s", SPAN_FMT(path));
+	return stat(name, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+}
+
 static int next_file(struct files_scan *scan, struct err *reterr)
 {
 	struct source_files *files = scan->files;
 	struct span path = files->paths[scan->at];
 
-	if (span_eq(path, SPAN("-"))) {
-		if (files->stdin_read)
+	if (is_stream(path)) {
+		if (files->streamed && files->streamed != scan->number)
 			return err_set(reterr, -ESPIPE,
-				       "standard input can be read once: a query with a sub-query "
-				       "needs a file");
-		files->stdin_read = true;
+				       "%s can be read once: a query with a sub-query needs a file "
+				       "or an index",
+				       span_eq(path, SPAN("-")) ? "standard input"
+								: "a pipe or a bus");
+		files->streamed = scan->number;
 	}
 	return file_reader_open(path, files->conf.cancel, &scan->reader, reterr);
 }
