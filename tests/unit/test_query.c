@@ -487,6 +487,9 @@ static void test_files_have_marks(void **state)
 	       "_msg=\xef\xbf\xbd;log.invalid_utf8=true;\n"
 	       "_msg=0123456789012345678901234567890123456789012345678;log.truncated=true;\n");
 	expect("log.time_source:observed | stats count() n", source, "n=5;\n");
+	expect("* | facets max_values_per_field 2 keep_const_fields | filter field_name:_time "
+	       "| fields hits",
+	       source, "hits=5;\n");
 	source_close(source);
 	scratch_remove(dir);
 }

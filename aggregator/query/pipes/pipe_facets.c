@@ -229,9 +229,6 @@ static int count_column(struct facets_worker *worker, const struct pipe_facets *
 		return count_value(worker, facets, facet, column->value, column->nrows);
 	if (column->kind == COLUMN_DICT)
 		return count_dict(worker, facets, facet, column);
-	/* Times differ in nearly every row: no facet of them is short. */
-	if (column->kind == COLUMN_TIME && column->nrows > facets->max_values && !facet->too_many)
-		give_up(facet);
 	for (uint32_t i = 0; r >= 0 && i < column->nrows; i++) {
 		if (facet->too_many && !facets->names_only)
 			break;
