@@ -1,15 +1,48 @@
 #include "common/conf/args.h"
 #include "common/base/check.h"
+#include "common/base/cleanup.h"
+#include "common/conf/args_file.h"
 #include <errno.h>
 
-static const struct arg help_arg = {
-	.opt = {.name = "help", .type = SL_OPT_BOOL, .help = "print this help"},
-	.letter = 'h',
+/* Flags that come by themselves, and where their values go. */
+struct own {
+	int help, version, json_schema, print_config;
+	struct sl_str config;
 };
-static const struct arg version_arg = {
-	.opt = {.name = "version", .type = SL_OPT_BOOL, .help = "print the version"},
-	.letter = 'V',
+
+enum { OWN_HELP, OWN_VERSION, OWN_CONFIG, OWN_PRINT_CONFIG, OWN_JSON_SCHEMA, OWNS };
+
+#define AT(member) .offset = offsetof(struct own, member)
+
+static const struct arg own_args[OWNS] = {
+	[OWN_HELP] =
+		{.opt = {.name = "help", .type = SL_OPT_BOOL, AT(help), .help = "print this help"},
+		 .letter = 'h'},
+	[OWN_VERSION] = {.opt = {.name = "version",
+				 .type = SL_OPT_BOOL,
+				 AT(version),
+				 .help = "print the version"},
+			 .letter = 'V'},
+	[OWN_CONFIG] = {.opt = {.name = "config",
+				.type = SL_OPT_STR,
+				AT(config),
+				.help = "the configuration file; empty: none"},
+			.value = "FILE"},
+	[OWN_PRINT_CONFIG] = {.opt = {.name = "print-config",
+				      .type = SL_OPT_BOOL,
+				      AT(print_config),
+				      .help = "print what is in force, and where it is from"}},
+	[OWN_JSON_SCHEMA] = {.opt = {.name = "json-schema",
+				     .type = SL_OPT_BOOL,
+				     AT(json_schema),
+				     .help = "print the JSON Schema of the configuration file"}},
 };
+
+/* How many of them a program has. */
+static size_t owns(const struct args *args)
+{
+	return args->file ? OWNS : OWN_VERSION + 1;
+}
 
 struct parse {
 	const struct args *args;
@@ -19,8 +52,17 @@ struct parse {
 	void *target;
 	struct err *reterr;
 	size_t nrest;
-	int asked; /* enum args_asked */
+	struct own own;
+	enum arg_origin own_config;
+	struct args_given given;
+	struct conf *conf;      /* of the file, when there is one */
+	enum arg_origin origin; /* of what is being stored */
 };
+
+static bool is_own(const struct arg *arg)
+{
+	return arg >= own_args && arg < own_args + OWNS;
+}
 
 static bool has_alias(const struct arg *arg, struct span name)
 {
@@ -37,9 +79,29 @@ static const struct arg *find_long(const struct args *args, struct span name)
 	for (const struct arg *arg = args->table; arg->opt.name; arg++)
 		if (span_eq(span_cstr(arg->opt.name), name) || has_alias(arg, name))
 			return arg;
-	if (span_eq(name, SPAN("help")))
-		return &help_arg;
-	return span_eq(name, SPAN("version")) ? &version_arg : NULL;
+	for (size_t i = 0; i < owns(args); i++)
+		if (span_eq(span_cstr(own_args[i].opt.name), name))
+			return &own_args[i];
+	return NULL;
+}
+
+/* The switch that --no-utc or, of --no-pager, --pager turns off. */
+static const struct arg *find_negated(const struct args *args, struct span name)
+{
+	const struct span no = SPAN("no-");
+	const struct arg *arg =
+		span_starts(name, no) ? find_long(args, span_skip(name, no.len)) : NULL;
+
+	if (arg)
+		return arg->opt.type == SL_OPT_BOOL && !is_own(arg) ? arg : NULL;
+	for (arg = args->table; arg->opt.name; arg++) {
+		struct span other = span_cstr(arg->opt.name);
+
+		if (arg->opt.type == SL_OPT_BOOL && span_starts(other, no) &&
+		    span_eq(span_skip(other, no.len), name))
+			return arg;
+	}
+	return NULL;
 }
 
 /* A letter of the table goes before -h and -V. */
@@ -48,9 +110,10 @@ static const struct arg *find_letter(const struct args *args, char letter)
 	for (const struct arg *arg = args->table; arg->opt.name; arg++)
 		if (arg->letter == letter)
 			return arg;
-	if (letter == help_arg.letter)
-		return &help_arg;
-	return letter == version_arg.letter ? &version_arg : NULL;
+	for (size_t i = 0; i < owns(args); i++)
+		if (own_args[i].letter == letter)
+			return &own_args[i];
+	return NULL;
 }
 
 static int unknown_long(const struct parse *p, struct span name)
@@ -65,8 +128,8 @@ static int unknown_long(const struct parse *p, struct span name)
 		while (span_cut(&rest, '|', &alias))
 			nearest_try(&near, alias);
 	}
-	nearest_try(&near, SPAN("help"));
-	nearest_try(&near, SPAN("version"));
+	for (size_t i = 0; i < owns(p->args); i++)
+		nearest_try(&near, span_cstr(own_args[i].opt.name));
 	if (near.best.len)
 		return err_set(p->reterr, -EINVAL,
 			       "unknown option '--%.*s' (did you mean '--%.*s'?)", SPAN_FMT(name),
@@ -74,27 +137,81 @@ static int unknown_long(const struct parse *p, struct span name)
 	return err_set(p->reterr, -EINVAL, "unknown option '--%.*s'", SPAN_FMT(name));
 }
 
-/* `spelled` is how it was written, for messages. */
-static int store(struct parse *p, const struct arg *arg, struct span spelled, struct span value)
+/* A switch that was turned off is not in anybody's way. */
+static bool is_off(const struct parse *p, const struct arg *arg)
+{
+	int on = 0;
+
+	if (arg->opt.type == SL_OPT_BOOL)
+		memcpy(&on, (const char *)p->target + arg->opt.offset, sizeof(on));
+	return arg->opt.type == SL_OPT_BOOL && !on;
+}
+
+/* Who of its group has a value already; NULL = nobody. */
+static const struct arg *rival(const struct parse *p, const struct arg *arg)
+{
+	for (size_t i = 0; arg->group && p->args->table[i].opt.name; i++) {
+		const struct arg *other = &p->args->table[i];
+
+		if (other != arg && other->group == arg->group && p->given.origins[i] &&
+		    !is_off(p, other))
+			return other;
+	}
+	return NULL;
+}
+
+static void note(struct parse *p, const struct arg *arg)
+{
+	int origin = p->origin;
+
+	p->given.origins[arg - p->args->table] = p->origin;
+	if (arg->origin)
+		memcpy((char *)p->target + arg->origin, &origin, sizeof(origin));
+}
+
+static int store_own(struct parse *p, const struct arg *arg, struct span spelled, struct span value)
 {
 	int r;
 
-	if (arg == &help_arg || arg == &version_arg) {
-		p->asked = arg == &help_arg ? ARGS_HELP : ARGS_VERSION;
+	if (p->origin < p->own_config)
 		return 0;
-	}
-	r = option_store(p->mem, &arg->opt, value, p->target, p->reterr);
+	r = option_store(p->mem, &arg->opt, value, &p->own, p->reterr);
+	if (arg == &own_args[OWN_CONFIG])
+		p->own_config = p->origin;
+	return r < 0 ? err_prefix(p->reterr, r, "%.*s", SPAN_FMT(spelled)) : 0;
+}
+
+/*
+ * `spelled` is how it was written, for messages.  The strongest origins come
+ * first, so that what is there already stays.
+ */
+static int store(struct parse *p, const struct arg *arg, struct span spelled, struct span value)
+{
+	const struct arg *other;
+	enum arg_origin before;
+	int r = 0;
+
+	if (is_own(arg))
+		return store_own(p, arg, spelled, value);
+	before = p->given.origins[arg - p->args->table];
+	other = rival(p, arg);
+	if (before > p->origin || (other && p->given.origins[other - p->args->table] > p->origin))
+		return 0;
+	if (other)
+		return err_set(p->reterr, -EINVAL, "%.*s doesn't go with --%s", SPAN_FMT(spelled),
+			       other->opt.name);
+	if (before < p->origin && (arg->opt.type == SL_OPT_LIST || arg->opt.type == SL_OPT_PAIRS))
+		memset((char *)p->target + arg->opt.offset, 0, sizeof(struct sl_list));
+	if (arg->check)
+		r = arg->check(value, p->reterr);
+	if (r == 0)
+		r = option_store(p->mem, &arg->opt, value, p->target, p->reterr);
 	if (r < 0)
 		return err_prefix(p->reterr, r, "%.*s", SPAN_FMT(spelled));
-	if (arg->given) {
-		char *at = (char *)p->target + arg->given;
-		int count;
-
-		memcpy(&count, at, sizeof(count));
-		count++;
-		memcpy(at, &count, sizeof(count));
-	}
-	return 0;
+	note(p, arg);
+	return args_given_add(&p->given, arg, value) < 0
+		       ? err_set(p->reterr, -ENOMEM, "out of memory")
+		       : 0;
 }
 
 static int needs_value(const struct parse *p, const struct arg *arg, struct span spelled)
@@ -121,8 +238,15 @@ static int parse_long(struct parse *p, struct span text)
 	struct span spelled = equals < 0 ? text : span_take(text, (size_t)equals);
 	const struct arg *arg = find_long(p->args, span_skip(spelled, 2));
 
-	if (!arg)
-		return unknown_long(p, span_skip(spelled, 2));
+	if (!arg) {
+		arg = find_negated(p->args, span_skip(spelled, 2));
+		if (!arg)
+			return unknown_long(p, span_skip(spelled, 2));
+		if (equals >= 0)
+			return err_set(p->reterr, -EINVAL, "%.*s takes no value",
+				       SPAN_FMT(spelled));
+		return store(p, arg, spelled, SPAN("false"));
+	}
 	if (equals < 0)
 		return store_without(p, arg, spelled);
 	return store(p, arg, spelled, span_skip(text, (size_t)equals + 1));
@@ -158,12 +282,23 @@ static int store_rest(struct parse *p, struct span text)
 	return option_store(p->mem, &row, text, p->target, p->reterr);
 }
 
+/* What is answered whatever else is on the line; 0 = nothing. */
+static int asked_now(const struct parse *p)
+{
+	if (p->own.help)
+		return ARGS_HELP;
+	if (p->own.version)
+		return ARGS_VERSION;
+	return p->own.json_schema ? ARGS_JSON_SCHEMA : 0;
+}
+
 static int parse_argv(struct parse *p)
 {
 	bool flags = true;
 	int r = 0;
 
-	while (r == 0 && p->at < p->argc && !p->asked) {
+	p->origin = ARG_FLAG;
+	while (r == 0 && p->at < p->argc && !asked_now(p)) {
 		struct span text = span_cstr(p->argv[p->at++]);
 
 		if (flags && span_eq(text, SPAN("--")))
@@ -178,24 +313,73 @@ static int parse_argv(struct parse *p)
 	return r;
 }
 
-/* "no-pager" behind "LOGQ_" is LOGQ_NO_PAGER. */
+size_t args_env_name(const struct args *args, const struct arg *arg, char ret[ARGS_ENV_MAX])
+{
+	int n = snprintf(ret, ARGS_ENV_MAX, "%s%s", args->env, arg->opt.name);
+
+	CHECK(n > 0 && n < ARGS_ENV_MAX);
+	for (char *c = ret; *c; c++)
+		*c = *c == '-' ? '_' : (char)(*c >= 'a' && *c <= 'z' ? *c - 32 : *c);
+	return (size_t)n;
+}
+
+static int store_env(struct parse *p, const struct arg *arg)
+{
+	char text[ARGS_ENV_MAX];
+	struct span name = span_of(text, args_env_name(p->args, arg, text));
+	const char *value = getenv(text);
+	struct span rest = span_cstr(value), item;
+	int r = 0;
+
+	if (!rest.len)
+		return 0;
+	if (arg->opt.type != SL_OPT_LIST)
+		return store(p, arg, name, rest);
+	while (r == 0 && span_cut(&rest, ',', &item))
+		r = store(p, arg, name, span_trim(item));
+	return r;
+}
+
 static int parse_env(struct parse *p)
 {
-	for (const struct arg *arg = p->args->table; p->args->env && arg->opt.name; arg++) {
-		char name[128];
-		int n = snprintf(name, sizeof(name), "%s%s", p->args->env, arg->opt.name);
+	int r = 0;
 
-		CHECK(n > 0 && (size_t)n < sizeof(name));
-		for (char *c = name; *c; c++)
-			*c = *c == '-' ? '_' : (char)(*c >= 'a' && *c <= 'z' ? *c - 32 : *c);
-		const char *value = getenv(name);
+	p->origin = ARG_ENV;
+	for (const struct arg *arg = p->args->table; p->args->env && arg->opt.name && r == 0; arg++)
+		r = store_env(p, arg);
+	if (r == 0 && p->args->env && p->args->file)
+		r = store_env(p, &own_args[OWN_CONFIG]);
+	return r;
+}
 
-		if (!value || !*value)
-			continue;
-		int r = store(p, arg, span_of(name, (size_t)n), span_cstr(value));
+static int store_from_file(void *ctx, const struct arg *arg, struct span text, struct err *reterr)
+{
+	struct parse *p = ctx;
+	struct err *before = p->reterr;
 
-		if (r < 0)
-			return r;
+	p->reterr = reterr;
+	int r = store(p, arg, span_cstr(arg->opt.name), text);
+
+	p->reterr = before;
+	return r;
+}
+
+/* All errors of the file are in p->conf, the first ones in reterr. */
+static int parse_file(struct parse *p)
+{
+	_cleanup_(buf_release) struct buf text = BUF_INIT(1 << 20);
+	int r;
+
+	if (!p->args->file)
+		return 0;
+	if (conf_new(&p->conf) < 0)
+		return err_set(p->reterr, -ENOMEM, "out of memory");
+	p->origin = ARG_FILE;
+	r = args_file_read(p->args, p->conf, p->own_config ? &p->own.config : NULL, store_from_file,
+			   p);
+	if (r < 0) {
+		conf_report(p->conf, &text);
+		return err_set(p->reterr, r, "%.*s", SPAN_FMT(span_trim(buf_span(&text))));
 	}
 	return 0;
 }
@@ -212,23 +396,53 @@ static int set_defaults(const struct parse *p)
 	return 0;
 }
 
+static size_t table_rows(const struct args *args)
+{
+	size_t n = 0;
+
+	while (args->table[n].opt.name)
+		n++;
+	return n;
+}
+
+static void parse_release(struct parse *p)
+{
+	args_given_release(&p->given);
+	conf_free(p->conf);
+}
+
+/* 0, what was asked for, or -EINVAL. */
+static int parse_all(struct parse *p)
+{
+	int r;
+
+	p->at = 1;
+	if (args_given_init(&p->given, table_rows(p->args)) < 0)
+		return err_set(p->reterr, -ENOMEM, "out of memory");
+	r = set_defaults(p);
+	if (r == 0)
+		r = parse_argv(p);
+	if (r < 0 || asked_now(p))
+		return r < 0 ? r : asked_now(p);
+	r = parse_env(p);
+	if (r == 0)
+		r = parse_file(p);
+	return r < 0 ? r : p->own.print_config ? ARGS_PRINT_CONFIG : 0;
+}
+
 int args_parse(const struct args *args, int argc, char *const argv[], struct option_mem *mem,
 	       void *target, struct err *reterr)
 {
 	struct parse p = {.args = args,
 			  .argc = argc,
-			  .at = 1,
 			  .argv = argv,
 			  .mem = mem,
 			  .target = target,
 			  .reterr = reterr};
-	int r = set_defaults(&p);
+	int r = parse_all(&p);
 
-	if (r == 0)
-		r = parse_env(&p);
-	if (r == 0)
-		r = parse_argv(&p);
-	return r < 0 ? r : p.asked;
+	parse_release(&p);
+	return r;
 }
 
 /* "  -c, --config FILE" */
@@ -313,38 +527,65 @@ void args_help(const struct args *args, struct buf *out)
 		if (!(arg->flags & ARG_HIDDEN))
 			put_arg(arg, &mem, out);
 	}
-	struct arg last[2] = {help_arg, version_arg};
+	for (size_t i = 0; i < owns(args); i++) {
+		struct arg own = own_args[i];
 
-	for (size_t i = 0; i < 2; i++) {
-		if (find_letter(args, last[i].letter)->opt.name != last[i].opt.name)
-			last[i].letter = 0;
-		put_arg(&last[i], &mem, out);
+		if (own.letter && find_letter(args, own.letter) != &own_args[i])
+			own.letter = 0;
+		put_arg(&own, &mem, out);
 	}
 	if (args->epilog)
 		buf_printf(out, "\n%s\n", args->epilog);
 	option_mem_release(&mem);
 }
 
+static int complain(const struct parse *p, const struct err *err)
+{
+	_cleanup_(buf_release) struct buf report = BUF_INIT(1 << 20);
+
+	if (p->conf && conf_nerrors(p->conf)) {
+		conf_report(p->conf, &report);
+		fwrite(report.ptr, 1, report.len, stderr);
+	} else {
+		fprintf(stderr, "%s: %s\nTry '%s --help'.\n", p->args->program, err->text,
+			p->args->program);
+	}
+	return p->args->usage_code ? p->args->usage_code : EXIT_USAGE;
+}
+
+static int answer(const struct parse *p, enum args_asked asked)
+{
+	_cleanup_(buf_release) struct buf text = BUF_INIT(1 << 20);
+
+	if (asked == ARGS_HELP)
+		args_help(p->args, &text);
+	else if (asked == ARGS_VERSION)
+		buf_printf(&text, "%s %s\n", p->args->program, SLUICE_VERSION);
+	else if (asked == ARGS_JSON_SCHEMA)
+		args_file_schema(p->args, &text);
+	else
+		args_file_print(p->args, p->conf, &p->given, &text);
+	if (text.failed || fwrite(text.ptr, 1, text.len, stdout) < text.len || fflush(stdout) != 0)
+		return EXIT_FAILURE;
+	return EXIT_SUCCESS;
+}
+
 int args_run(const struct args *args, int argc, char *const argv[], struct option_mem *mem,
 	     void *target)
 {
-	struct buf text = BUF_INIT(1 << 20);
 	struct err err = {0};
-	int r = args_parse(args, argc, argv, mem, target, &err);
+	struct parse p = {.args = args,
+			  .argc = argc,
+			  .argv = argv,
+			  .mem = mem,
+			  .target = target,
+			  .reterr = &err};
+	int r = parse_all(&p);
 
-	if (r == 0)
-		return -1;
-	if (r < 0) {
-		fprintf(stderr, "%s: %s\nTry '%s --help'.\n", args->program, err.text,
-			args->program);
-		return args->usage_code ? args->usage_code : EXIT_USAGE;
-	}
-	if (r == ARGS_HELP)
-		args_help(args, &text);
+	if (r < 0)
+		r = complain(&p, &err);
 	else
-		buf_printf(&text, "%s %s\n", args->program, SLUICE_VERSION);
-	fwrite(text.ptr, 1, text.len, stdout);
-	r = text.failed || fflush(stdout) != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
-	buf_release(&text);
+		r = r == 0 ? -1 : answer(&p, (enum args_asked)r);
+	parse_release(&p);
 	return r;
 }

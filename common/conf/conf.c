@@ -134,6 +134,19 @@ static size_t file_index(const struct conf *conf, const char *file)
 	return SIZE_MAX;
 }
 
+/* The same value may be looked at twice: by its schema, and by who knows more. */
+static bool is_known(const struct conf *conf, const struct conf_problem *problem)
+{
+	for (size_t i = 0; i < conf->problems.len; i++) {
+		const struct conf_problem *p = &conf->problems.ptr[i];
+
+		if (p->file == problem->file && p->line == problem->line &&
+		    p->col == problem->col && span_eq(p->text, problem->text))
+			return true;
+	}
+	return false;
+}
+
 static int add_problem(struct conf *conf, const char *file, int line, int col, struct span extra,
 		       const char *fmt, va_list ap) __attribute__((__format__(__printf__, 6, 0)));
 static int add_problem(struct conf *conf, const char *file, int line, int col, struct span extra,
@@ -154,9 +167,11 @@ static int add_problem(struct conf *conf, const char *file, int line, int col, s
 		problem.text = arena_printf(&conf->mem.arena, "%s: error: %s", file, text);
 	else
 		problem.text = arena_printf(&conf->mem.arena, "error: %s", text);
-	if (!problem.text.ptr || vec_push(&conf->problems, problem) < 0)
+	if (!problem.text.ptr)
 		return conf_no_memory(conf);
-	return -EINVAL;
+	if (is_known(conf, &problem))
+		return -EINVAL;
+	return vec_push(&conf->problems, problem) < 0 ? conf_no_memory(conf) : -EINVAL;
 }
 
 /* The one problem that needs no memory of the arena. */

@@ -158,6 +158,8 @@ void conf_report(const struct conf *conf, struct buf *out);
 
 /* --print-config: valid YAML, merged, defaults shown, secrets masked.  After conf_apply. */
 void conf_print(struct conf *conf, struct buf *out);
+/* The same, each value with where it is from: "# logq.yaml:3", "# --utc", "# default". */
+void conf_print_origins(struct conf *conf, struct buf *out);
 /* JSON Schema (2020-12) of `schema`. */
 void conf_json_schema(const struct conf_schema *schema, const char *title, struct buf *out);
 /* The same for a filter's or another's bare table: the "properties" of it. */

@@ -10,7 +10,9 @@
 struct printer {
 	struct buf *out;
 	int indent;
-	bool inlined; /* the line has begun: "- " is out */
+	bool inlined;                   /* the line has begun: "- " is out */
+	bool origins;                   /* say of each member where it is from */
+	const struct conf_node *member; /* of which that is to be said at the end of the line */
 };
 
 static void print_node(struct printer *p, const struct conf_node *node,
@@ -155,6 +157,7 @@ static void print_member(struct printer *p, const struct conf_node *node,
 			 const struct sl_option *row)
 {
 	print_key(p, node->key);
+	p->member = p->origins ? node : NULL;
 	print_node(p, node, row);
 }
 
@@ -206,6 +209,18 @@ static void print_sequence(struct printer *p, const struct conf_node *node,
 	}
 }
 
+static void end_line(struct printer *p)
+{
+	const struct conf_node *member = p->member;
+
+	if (member && member->file)
+		buf_printf(p->out, "  # %s", member->file);
+	if (member && member->file && member->line)
+		buf_printf(p->out, ":%d", member->line);
+	p->member = NULL;
+	buf_putc(p->out, '\n');
+}
+
 /* Behind "key:" or "-": on the same line, or as a block below. */
 static void print_node(struct printer *p, const struct conf_node *node, const struct sl_option *row)
 {
@@ -214,14 +229,17 @@ static void print_node(struct printer *p, const struct conf_node *node, const st
 	if (node->kind == CONF_SCALAR) {
 		buf_putc(p->out, ' ');
 		print_text(p->out, node->text, row);
-		buf_putc(p->out, '\n');
+		end_line(p);
 		return;
 	}
 	if (node->kind == CONF_NULL) {
-		buf_puts(p->out, SPAN(" null\n"));
+		buf_puts(p->out, SPAN(" null"));
+		end_line(p);
 		return;
 	}
-	buf_putc(p->out, '\n');
+	if (!node->first)
+		p->member = NULL; /* the line goes on below */
+	end_line(p);
 	before = p->out->len;
 	p->indent++;
 	if (node->kind == CONF_MAPPING)
@@ -235,12 +253,22 @@ static void print_node(struct printer *p, const struct conf_node *node, const st
 	}
 }
 
-void conf_print(struct conf *conf, struct buf *out)
+static void print_root(struct conf *conf, bool origins, struct buf *out)
 {
-	struct printer p = {.out = out};
+	struct printer p = {.out = out, .origins = origins};
 	size_t before = out->len;
 
 	print_mapping(&p, conf->root);
 	if (out->len == before)
 		buf_puts(out, SPAN("{}\n"));
+}
+
+void conf_print(struct conf *conf, struct buf *out)
+{
+	print_root(conf, false, out);
+}
+
+void conf_print_origins(struct conf *conf, struct buf *out)
+{
+	print_root(conf, true, out);
 }

@@ -1,10 +1,14 @@
 /* Command lines by table. */
 #include "common/base/cleanup.h"
+#include "common/base/io.h"
 #include "common/conf/args.h"
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -12,9 +16,15 @@ struct opts {
 	struct sl_str config;
 	struct sl_list fields, rest;
 	int64_t lines, since;
-	int reverse, follow, output, lines_given;
-	struct sl_str histogram, when;
+	int reverse, follow, output, lines_origin;
+	struct sl_str histogram, when, place;
+	struct sl_list servers;
 };
+
+static int check_place(struct span text, struct err *reterr)
+{
+	return span_starts(text, SPAN("/")) ? 0 : err_set(reterr, -EINVAL, "expected a whole path");
+}
 
 static const struct arg table[] = {
 	{.opt = {.name = "config",
@@ -34,7 +44,8 @@ static const struct arg table[] = {
 	 .letter = 'n',
 	 .value = "N",
 	 .aliases = "tail|limit",
-	 .given = offsetof(struct opts, lines_given)},
+	 .flags = ARG_PER_RUN,
+	 .origin = offsetof(struct opts, lines_origin)},
 	{.opt = {.name = "reverse", .type = SL_OPT_BOOL, .offset = offsetof(struct opts, reverse)},
 	 .letter = 'r',
 	 .heading = "Output"},
@@ -57,6 +68,13 @@ static const struct arg table[] = {
 	 .flags = ARG_OPTIONAL,
 	 .bare = "auto",
 	 .value = "STEP"},
+	{.opt = {.name = "place", .type = SL_OPT_STR, .offset = offsetof(struct opts, place)},
+	 .flags = ARG_HIDDEN,
+	 .group = 1,
+	 .check = check_place},
+	{.opt = {.name = "server", .type = SL_OPT_LIST, .offset = offsetof(struct opts, servers)},
+	 .flags = ARG_HIDDEN,
+	 .group = 1},
 	{.opt = {0}},
 };
 
@@ -89,7 +107,7 @@ static int teardown(void **state)
 }
 
 /* Words separated by spaces. */
-static int parse(const char *line, struct opts *ret)
+static int parse_with(const struct args *with, const char *line, struct opts *ret)
 {
 	char program[] = "logq", copy[512], *argv[32] = {program};
 	struct span rest, word;
@@ -103,7 +121,12 @@ static int parse(const char *line, struct opts *ret)
 	}
 	*ret = (struct opts){0};
 	err.text[0] = '\0';
-	return args_parse(&args, argc, argv, &mem, ret, &err);
+	return args_parse(with, argc, argv, &mem, ret, &err);
+}
+
+static int parse(const char *line, struct opts *ret)
+{
+	return parse_with(&args, line, ret);
 }
 
 static void assert_text(struct sl_str text, const char *expected)
@@ -126,7 +149,7 @@ static void test_spellings(void **state)
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		assert_int_equal(parse(lines[i], &o), 0);
 		assert_int_equal(o.lines, 5);
-		assert_int_equal(o.lines_given, 1);
+		assert_int_equal(o.lines_origin, ARG_FLAG);
 		assert_int_equal(o.reverse, 1);
 		assert_int_equal(o.output, 1);
 		assert_int_equal(o.rest.len, 2);
@@ -159,7 +182,14 @@ static void test_values(void **state)
 	assert_text(o.config, "");
 	assert_int_equal(parse("-n 1 -n 7", &o), 0);
 	assert_int_equal(o.lines, 7);
-	assert_int_equal(o.lines_given, 2);
+	assert_int_equal(o.lines_origin, ARG_FLAG);
+	assert_int_equal(parse("", &o), 0);
+	assert_int_equal(o.lines_origin, ARG_DEFAULT);
+	assert_int_equal(parse("-r --no-reverse --no-follow", &o), 0);
+	assert_int_equal(o.reverse, 0);
+	assert_int_equal(o.follow, 1); /* its own name, and not a switch called follow */
+	assert_int_equal(parse("--no-follow --follow", &o), 0);
+	assert_int_equal(o.follow, 0);
 }
 
 static void test_errors(void **state)
@@ -179,6 +209,11 @@ static void test_errors(void **state)
 		 "-o: expected one of short, json, table, got 'jsn' (did you mean 'json'?)"},
 		{"--reverse=maybe", "--reverse: expected true or false, got 'maybe'"},
 		{"a b c", "unexpected argument 'c'"},
+		{"--no-reverse=1", "--no-reverse takes no value"},
+		{"--no-since", "unknown option '--no-since'"},
+		{"--no-help", "unknown option '--no-help'"},
+		{"--place=x", "--place: expected a whole path"},
+		{"--place=/x --server=y", "--server doesn't go with --place"},
 	};
 	struct opts o;
 
@@ -223,6 +258,208 @@ static void test_environment(void **state)
 	unsetenv("ARGS_TEST_SINCE");
 }
 
+/* A list in the environment is split at commas, and is silenced by a flag's. */
+static void test_environment_lists(void **state)
+{
+	struct opts o;
+
+	(void)state;
+	setenv("ARGS_TEST_SERVER", "http://a:1, http://b:2", 1);
+	assert_int_equal(parse("", &o), 0);
+	assert_int_equal(o.servers.len, 2);
+	assert_text(o.servers.items[1], "http://b:2");
+	assert_int_equal(parse("--server=x", &o), 0);
+	assert_int_equal(o.servers.len, 1);
+	assert_int_equal(parse("--place=/x", &o), 0);
+	assert_int_equal(o.servers.len, 0);
+	setenv("ARGS_TEST_PLACE", "/y", 1);
+	assert_true(parse("", &o) < 0);
+	assert_string_equal(err.text, "ARGS_TEST_SERVER doesn't go with --place");
+	assert_int_equal(parse("--server=x", &o), 0);
+	assert_int_equal(o.place.len, 0);
+	unsetenv("ARGS_TEST_SERVER");
+	unsetenv("ARGS_TEST_PLACE");
+}
+
+/* The file. */
+
+static const struct arg file_table[] = {
+	{.opt = {.name = "lines",
+		 .type = SL_OPT_INT,
+		 .offset = offsetof(struct opts, lines),
+		 .def = "-1",
+		 .min = -1,
+		 .max = 1000},
+	 .letter = 'n',
+	 .flags = ARG_PER_RUN},
+	{.opt = {.name = "reverse", .type = SL_OPT_BOOL, .offset = offsetof(struct opts, reverse)},
+	 .letter = 'r'},
+	{.opt = {.name = "since",
+		 .type = SL_OPT_DURATION,
+		 .offset = offsetof(struct opts, since),
+		 .def = "1h"}},
+	{.opt = {.name = "output",
+		 .type = SL_OPT_ENUM,
+		 .offset = offsetof(struct opts, output),
+		 .choices = "short|json|table"},
+	 .letter = 'o'},
+	{.opt = {.name = "place", .type = SL_OPT_STR, .offset = offsetof(struct opts, place)},
+	 .group = 1,
+	 .check = check_place},
+	{.opt = {.name = "server", .type = SL_OPT_LIST, .offset = offsetof(struct opts, servers)},
+	 .group = 1},
+	{.opt = {0}},
+};
+
+static const struct args file_args = {.program = "logq",
+				      .usage = "",
+				      .table = file_table,
+				      .rest = offsetof(struct opts, rest),
+				      .rest_max = 2,
+				      .env = "ARGS_TEST_",
+				      .file = "logq/config.yaml",
+				      .usage_code = 2};
+
+static char dir[] = "/tmp/test_args.XXXXXX", path[128];
+
+static void write_file(const char *text)
+{
+	assert_int_equal(io_replace_file(path, span_cstr(text), 0600, NULL), 0);
+}
+
+static int setup_file(void **state)
+{
+	char below[64];
+
+	setup(state);
+	if (!mkdtemp(dir))
+		return -1;
+	setenv("XDG_CONFIG_HOME", dir, 1);
+	snprintf(below, sizeof(below), "%s/logq", dir);
+	snprintf(path, sizeof(path), "%s/config.yaml", below);
+	return mkdir(below, 0700);
+}
+
+static int teardown_file(void **state)
+{
+	unlink(path);
+	path[strlen(path) - strlen("/config.yaml")] = '\0';
+	rmdir(path);
+	rmdir(dir);
+	unsetenv("XDG_CONFIG_HOME");
+	return teardown(state);
+}
+
+static int parse_file(const char *line, struct opts *ret)
+{
+	return parse_with(&file_args, line, ret);
+}
+
+/* Flag over environment over file over default, for each row by itself. */
+static void test_file_order(void **state)
+{
+	struct opts o;
+
+	(void)state;
+	unlink(path);
+	assert_int_equal(parse_file("", &o), 0);
+	assert_int_equal(o.since, INT64_C(3600000000000));
+	write_file("since: 5m\noutput: json\nreverse: true\nserver: [http://a, http://b]\n");
+	assert_int_equal(parse_file("", &o), 0);
+	assert_int_equal(o.since, INT64_C(300000000000));
+	assert_int_equal(o.output, 1);
+	assert_int_equal(o.servers.len, 2);
+	setenv("ARGS_TEST_OUTPUT", "table", 1);
+	setenv("ARGS_TEST_SERVER", "c", 1);
+	assert_int_equal(parse_file("--no-reverse", &o), 0);
+	assert_int_equal(o.output, 2);
+	assert_int_equal(o.reverse, 0);
+	assert_int_equal(o.servers.len, 1);
+	assert_int_equal(parse_file("-o short --place=/x", &o), 0);
+	assert_int_equal(o.output, 0);
+	assert_int_equal(o.reverse, 1);
+	assert_int_equal(o.servers.len, 0);
+	unsetenv("ARGS_TEST_OUTPUT");
+	unsetenv("ARGS_TEST_SERVER");
+	write_file("server: ${ARGS_TEST_HOST:-http://d}\n");
+	assert_int_equal(parse_file("", &o), 0);
+	assert_text(o.servers.items[0], "http://d");
+	assert_int_equal(parse_file("--config=", &o), 0);
+	assert_int_equal(o.servers.len, 0);
+	setenv("ARGS_TEST_CONFIG", "/nonexistent/file", 1);
+	assert_true(parse_file("", &o) < 0);
+	assert_non_null(strstr(err.text, "/nonexistent/file"));
+	assert_int_equal(parse_file("--help", &o), ARGS_HELP);
+	assert_int_equal(parse_file("--config=", &o), 0);
+	unsetenv("ARGS_TEST_CONFIG");
+}
+
+static void test_file_errors(void **state)
+{
+	static const struct {
+		const char *text, *error; /* behind the path */
+	} cases[] = {
+		{"sinse: 5m\n", ":1:1: error: unknown key 'sinse' (did you mean 'since'?)"},
+		{"since: 5m\nsince: 6m\n", ":2:1: error: duplicate key 'since' (first at line 1)"},
+		{"lines: 5\n", ":1:1: error: 'lines' is about one run: give it as --lines"},
+		{"since: soon\n", ":1:8: error: since: expected a duration"},
+		{"output: [json]\n", ":1:9: error: output: expected one of short, json, table"},
+		{"output: jsn\n", "(did you mean 'json'?)"},
+		{"place: x\n", ":1:8: error: place: expected a whole path"},
+		{"place: /x\nserver: y\n", ":2:9: error: server doesn't go with --place"},
+		{"server: ${ARGS_TEST_NONE}\n", "'ARGS_TEST_NONE' is not set"},
+		{"- a\n", ":1:1: error: expected keys and values"},
+		{"a: [\n", "not YAML"},
+		{"sinse: 5m\noutput: jsn\n", ":2:9: error: output:"},
+		{"sinse: 5m\noutput: jsn\n", ":1:1: error: unknown key 'sinse'"},
+	};
+	struct opts o;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		write_file(cases[i].text);
+		assert_int_equal(parse_file("", &o), -EINVAL);
+		if (!strstr(err.text, cases[i].error) || !strstr(err.text, path))
+			fail_msg("%s: got %s", cases[i].text, err.text);
+		assert_int_equal(parse_file("--config=", &o), 0);
+	}
+}
+
+/* --print-config: a file that says the same, and where each value is from. */
+static void test_file_print(void **state)
+{
+	_cleanup_(buf_release) struct buf expected = BUF_INIT(4096);
+	_cleanup_(buf_release) struct buf got = BUF_INIT(1 << 16);
+	char *argv[] = {(char[]){"logq"}, (char[]){"--print-config"}, (char[]){"-n5"},
+			(char[]){"--server=x"}, (char[]){"--server=y z"}};
+	int before = dup(STDOUT_FILENO), fd = memfd_create("out", 0);
+	struct opts o = {0};
+	char self[64];
+
+	(void)state;
+	write_file("since: 5m\nplace: /x\n");
+	setenv("ARGS_TEST_OUTPUT", "table", 1);
+	buf_printf(&expected,
+		   "# lines: 5  # --lines\n"
+		   "reverse: false  # default\n"
+		   "since: 5m  # %s:1\n"
+		   "output: table  # ARGS_TEST_OUTPUT\n"
+		   "server:  # --server\n  - x\n  - \"y z\"\n",
+		   path);
+	fflush(stdout);
+	dup2(fd, STDOUT_FILENO);
+	int code = args_run(&file_args, 5, argv, &mem, &o);
+
+	dup2(before, STDOUT_FILENO);
+	close(before);
+	unsetenv("ARGS_TEST_OUTPUT");
+	assert_int_equal(code, 0);
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	assert_int_equal(io_read_file(self, &got, NULL), 0);
+	assert_string_equal(buf_cstr(&got), buf_cstr(&expected));
+	close(fd);
+}
+
 static void test_help(void **state)
 {
 	_cleanup_(buf_release) struct buf out = BUF_INIT(1 << 16);
@@ -256,8 +493,15 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_spellings),   cmocka_unit_test(test_values),
 		cmocka_unit_test(test_errors),      cmocka_unit_test(test_asked),
-		cmocka_unit_test(test_environment), cmocka_unit_test(test_help),
+		cmocka_unit_test(test_environment), cmocka_unit_test(test_environment_lists),
+		cmocka_unit_test(test_help),
+	};
+	const struct CMUnitTest file_tests[] = {
+		cmocka_unit_test(test_file_order),
+		cmocka_unit_test(test_file_errors),
+		cmocka_unit_test(test_file_print),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, setup, teardown) +
+	       cmocka_run_group_tests(file_tests, setup_file, teardown_file);
 }
