@@ -103,6 +103,30 @@ static int sort_words(struct ask *ask, const struct options *opts, struct err *r
 	return ask->text.failed ? err_set(reterr, -E2BIG, "the query is too long") : 0;
 }
 
+/* Files are the source: those of a configuration are for when there are none. */
+static int check_files(const struct ask *ask, struct options *opts, struct err *reterr)
+{
+	struct span file;
+
+	if (!ask->files.len)
+		return 0;
+	file = ask->files.ptr[0];
+	if (opts->source_origin == ARG_FLAG)
+		return err_set(
+			reterr, -EINVAL,
+			"'%.*s' is a file to search, which doesn't go with -D, --server or --bus",
+			SPAN_FMT(file));
+	if (opts->cursor_file.len)
+		return err_set(
+			reterr, -EINVAL,
+			"--cursor-file goes with -D or a server: rows of '%.*s' have no place "
+			"to come back to",
+			SPAN_FMT(file));
+	opts->dir = opts->bus = (struct sl_str){0};
+	opts->servers = (struct sl_list){0};
+	return 0;
+}
+
 static int set_times(struct ask *ask, const struct options *opts, int64_t now_ns,
 		     struct err *reterr)
 {
@@ -110,9 +134,9 @@ static int set_times(struct ask *ask, const struct options *opts, int64_t now_ns
 
 	ask->min_time = INT64_MIN;
 	ask->max_time = INT64_MAX;
-	ask->has_time_range = opts->since.len || opts->until.len;
-	ask->since_given = opts->since.len > 0;
-	if (opts->since.len)
+	ask->since_given = opts->since.len > 0 && opts->since_origin != ARG_FILE;
+	ask->has_time_range = ask->since_given || opts->until.len;
+	if (ask->since_given)
 		r = time_arg_parse(opt_text(opts->since), now_ns, opts->utc, &ask->min_time,
 				   reterr);
 	if (r < 0)
@@ -124,22 +148,38 @@ static int set_times(struct ask *ask, const struct options *opts, int64_t now_ns
 			return err_prefix(reterr, r, "-U");
 		ask->max_time--; /* up to, not including */
 	}
+	if (ask->min_time > ask->max_time)
+		return err_set(reterr, -EINVAL, "-S is not before -U: no row can be between them");
 	return 0;
 }
 
-/* Where neither flag nor query says since when: the last hour, of what grows without end. */
-static void default_since(struct ask *ask, const struct options *opts, int64_t now_ns)
+/*
+ * Where neither flag nor query says since when: what the configuration says, or
+ * the last hour, of what grows without end.
+ */
+static int default_since(struct ask *ask, const struct options *opts, int64_t now_ns,
+			 struct err *reterr)
 {
+	bool quiet = opts->follow || opts->check_query || opts->print_query;
 	int64_t min, max;
+	int r;
 
 	query_time_range(ask->query, &min, &max);
 	if (ask->has_time_range || ask->files.len || opts->bus.len || min != INT64_MIN ||
 	    max != INT64_MAX)
-		return;
+		return 0;
 	ask->has_time_range = true;
 	ask->min_time = now_ns - HOUR;
-	if (!opts->follow && !opts->check_query && !opts->print_query)
-		fprintf(stderr, "logq: the last hour; -S says since when\n");
+	if (!opts->since.len) {
+		if (!quiet)
+			fprintf(stderr, "logq: the last hour; -S says since when\n");
+		return 0;
+	}
+	r = time_arg_parse(opt_text(opts->since), now_ns, opts->utc, &ask->min_time, reterr);
+	if (r == 0 && !quiet)
+		fprintf(stderr, "logq: since %.*s, by the configuration; -S says otherwise\n",
+			SPAN_FMT(opt_text(opts->since)));
+	return r;
 }
 
 static int join_filter(struct ask *ask, const struct options *opts, int64_t now_ns,
@@ -202,6 +242,7 @@ static int join_pipes(struct ask *ask, const char *text, int64_t now_ns, struct 
 static int set_order(struct ask *ask, const struct options *opts, int64_t now_ns,
 		     struct err *reterr)
 {
+	_cleanup_(buf_release) struct buf context = BUF_INIT(256);
 	bool last = opts->lines >= 0;
 	bool in_order = ask->files.len == 1;
 	char pipe[80];
@@ -210,7 +251,17 @@ static int set_order(struct ask *ask, const struct options *opts, int64_t now_ns
 		ask->limit = (uint64_t)opts->max_rows;
 	if (last && (!ask->limit || (uint64_t)opts->lines < ask->limit))
 		ask->limit = (uint64_t)opts->lines;
-	if (opts->follow || !query_streams(ask->query))
+	shorthand_context(opts, &context);
+	if (context.len)
+		return join_pipes(ask, buf_cstr(&context), now_ns, reterr);
+	if (opts->follow)
+		return 0;
+	if (!query_streams(ask->query) && opts->reverse)
+		return err_set(reterr, -EINVAL,
+			       "-r is about rows in order of time; `%.*s` has an order of its own, "
+			       "which `| sort by (…)` changes",
+			       SPAN_FMT(query_first_blocking_pipe(ask->query)));
+	if (!query_streams(ask->query))
 		return 0;
 	ask->newest_first = last || opts->reverse;
 	if (in_order && !ask->newest_first)
@@ -224,24 +275,6 @@ static int set_order(struct ask *ask, const struct options *opts, int64_t now_ns
 		return join_pipes(ask, pipe, now_ns, reterr);
 	}
 	return join_pipes(ask, "sort by (_time desc, log.offset desc)", now_ns, reterr);
-}
-
-static int check_flags(const struct options *opts, struct err *reterr)
-{
-	bool here = opts->dir.len || opts->bus.len;
-
-	if (opts->follow && (opts->reverse || opts->until.len))
-		return err_set(reterr, -EINVAL, "-f has no end: it doesn't go with -r or -U");
-	if (opts->cursor_file.len && (opts->reverse || opts->lines >= 0))
-		return err_set(reterr, -EINVAL,
-			       "--cursor-file goes forward in time: it doesn't go with -r or -n "
-			       "(-m stops after N rows)");
-	if (opts->cursor_file.len && (opts->bus.len || opts->until.len))
-		return err_set(reterr, -EINVAL, "--cursor-file doesn't go with %s",
-			       opts->bus.len ? "--bus" : "-U");
-	if (opts->servers.len && here)
-		return err_set(reterr, -EINVAL, "--server doesn't go with -D or --bus");
-	return 0;
 }
 
 /* Pipes that sum up, so that a window of rows has an answer of its own. */
@@ -331,15 +364,17 @@ int ask_split(struct ask *ask, const struct options *opts, int64_t now_ns, struc
 	return 0;
 }
 
-int ask_init(struct ask *ask, const struct options *opts, int64_t now_ns, struct err *reterr)
+int ask_init(struct ask *ask, struct options *opts, int64_t now_ns, struct err *reterr)
 {
 	int64_t span;
 	int r;
 
 	*ask = (struct ask){.text = BUF_INIT(QUERY_TEXT_MAX)};
-	r = check_flags(opts, reterr);
+	r = options_check(opts, reterr);
 	if (r == 0)
 		r = sort_words(ask, opts, reterr);
+	if (r == 0)
+		r = check_files(ask, opts, reterr);
 	if (r == 0)
 		r = set_times(ask, opts, now_ns, reterr);
 	if (r < 0)
@@ -354,8 +389,9 @@ int ask_init(struct ask *ask, const struct options *opts, int64_t now_ns, struct
 	ask->syntax = r < 0;
 	if (r < 0)
 		return r;
-	default_since(ask, opts, now_ns);
-	r = join_filter(ask, opts, now_ns, reterr);
+	r = default_since(ask, opts, now_ns, reterr);
+	if (r == 0)
+		r = join_filter(ask, opts, now_ns, reterr);
 	if (r == 0)
 		r = set_order(ask, opts, now_ns, reterr);
 	return r;

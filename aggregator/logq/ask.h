@@ -51,7 +51,8 @@ struct ask {
 	bool windowed; /* -f: `rest` is asked for a window of rows at a time */
 };
 
-int ask_init(struct ask *ask, const struct options *opts, int64_t now_ns, struct err *reterr);
+/* Where files are named, a source that the configuration gives is taken out of `opts`. */
+int ask_init(struct ask *ask, struct options *opts, int64_t now_ns, struct err *reterr);
 
 /*
  * Cut the query in two where what it gives must pass something on its way:

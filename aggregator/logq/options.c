@@ -1,9 +1,29 @@
 /* options.c - the table of flags. */
 #include "aggregator/logq/options.h"
+#include "common/base/clock.h"
+#include "common/lang/time_arg.h"
 #include <errno.h>
 #include <stddef.h>
 
 #define AT(member) .offset = offsetof(struct options, member)
+
+/* Of each of them one may be given: where rows are from, and what is made of them. */
+enum { GROUP_NONE, GROUP_SOURCE, GROUP_VIEW };
+
+static int check_time(struct span text, struct err *reterr)
+{
+	int64_t ns;
+
+	return time_arg_parse(text, clock_real_ns(), false, &ns, reterr);
+}
+
+static int check_output(struct span text, struct err *reterr)
+{
+	enum output_format format;
+	struct span template;
+
+	return output_parse(text, &format, &template, reterr);
+}
 
 static const struct arg table[] = {
 	{.opt = {.name = "since",
@@ -12,10 +32,16 @@ static const struct arg table[] = {
 		 .help = "from then on: 10m, 2d, today, 12:30, RFC 3339, @epoch (default 1h)"},
 	 .letter = 'S',
 	 .value = "TIME",
-	 .heading = "Which rows"},
+	 .heading = "Which rows",
+	 .aliases = "since-time",
+	 .origin = offsetof(struct options, since_origin),
+	 .check = check_time},
 	{.opt = {.name = "until", .type = SL_OPT_STR, AT(until), .help = "up to then"},
 	 .letter = 'U',
-	 .value = "TIME"},
+	 .value = "TIME",
+	 .flags = ARG_PER_RUN,
+	 .aliases = "until-time",
+	 .check = check_time},
 	{.opt = {.name = "lines",
 		 .type = SL_OPT_INT,
 		 AT(lines),
@@ -25,7 +51,8 @@ static const struct arg table[] = {
 		 .help = "the last N"},
 	 .letter = 'n',
 	 .value = "N",
-	 .aliases = "tail|limit"},
+	 .aliases = "tail|limit",
+	 .flags = ARG_PER_RUN},
 	{.opt = {.name = "max-count",
 		 .type = SL_OPT_INT,
 		 AT(max_rows),
@@ -34,53 +61,64 @@ static const struct arg table[] = {
 		 .max = INT64_C(1) << 40,
 		 .help = "stop after N"},
 	 .letter = 'm',
-	 .value = "N"},
+	 .value = "N",
+	 .flags = ARG_PER_RUN},
 	{.opt = {.name = "follow",
 		 .type = SL_OPT_BOOL,
 		 AT(follow),
 		 .help = "new rows as they come"},
-	 .letter = 'f'},
+	 .letter = 'f',
+	 .flags = ARG_PER_RUN},
 	{.opt = {.name = "reverse", .type = SL_OPT_BOOL, AT(reverse), .help = "newest first"},
-	 .letter = 'r'},
+	 .letter = 'r',
+	 .flags = ARG_PER_RUN},
 	{.opt = {.name = "priority",
 		 .type = SL_OPT_STR,
 		 AT(priority),
 		 .help = "this level and worse: err, warning, info … or 0 to 7; a..b is a range"},
 	 .letter = 'p',
 	 .value = "LEVEL",
-	 .aliases = "level"},
+	 .aliases = "level",
+	 .flags = ARG_PER_RUN},
 	{.opt = {.name = "service",
 		 .type = SL_OPT_LIST,
 		 AT(services),
 		 .help = "of this service (name*); may be repeated"},
 	 .letter = 'u',
 	 .value = "NAME",
-	 .aliases = "unit"},
+	 .aliases = "unit",
+	 .flags = ARG_PER_RUN},
 	{.opt = {.name = "host",
 		 .type = SL_OPT_LIST,
 		 AT(hosts),
 		 .help = "of this host (name*); may be repeated"},
 	 .letter = 'H',
-	 .value = "NAME"},
+	 .value = "NAME",
+	 .flags = ARG_PER_RUN},
 	{.opt = {.name = "trace", .type = SL_OPT_LIST, AT(traces), .help = "of this trace"},
 	 .letter = 't',
-	 .value = "ID"},
+	 .value = "ID",
+	 .flags = ARG_PER_RUN},
 	{.opt = {.name = "grep",
 		 .type = SL_OPT_STR,
 		 AT(grep),
 		 .help = "whose message matches the regular expression"},
 	 .letter = 'g',
-	 .value = "RE"},
+	 .value = "RE",
+	 .flags = ARG_PER_RUN,
+	 .aliases = "regexp"},
 	{.opt = {.name = "ignore-case",
 		 .type = SL_OPT_BOOL,
 		 AT(ignore_case),
 		 .help = "… in any case"},
-	 .letter = 'i'},
+	 .letter = 'i',
+	 .flags = ARG_PER_RUN},
 	{.opt = {.name = "invert-match",
 		 .type = SL_OPT_BOOL,
 		 AT(invert),
 		 .help = "… does not match"},
-	 .letter = 'v'},
+	 .letter = 'v',
+	 .flags = ARG_PER_RUN},
 	{.opt = {.name = "after-context",
 		 .type = SL_OPT_INT,
 		 AT(after),
@@ -88,7 +126,8 @@ static const struct arg table[] = {
 		 .max = 10000,
 		 .help = "and N rows after each, of the same stream"},
 	 .letter = 'A',
-	 .value = "N"},
+	 .value = "N",
+	 .flags = ARG_PER_RUN},
 	{.opt = {.name = "before-context",
 		 .type = SL_OPT_INT,
 		 AT(before),
@@ -96,7 +135,8 @@ static const struct arg table[] = {
 		 .max = 10000,
 		 .help = "and N rows before each"},
 	 .letter = 'B',
-	 .value = "N"},
+	 .value = "N",
+	 .flags = ARG_PER_RUN},
 	{.opt = {.name = "context",
 		 .type = SL_OPT_INT,
 		 AT(context),
@@ -104,33 +144,43 @@ static const struct arg table[] = {
 		 .max = 10000,
 		 .help = "both"},
 	 .letter = 'C',
-	 .value = "N"},
+	 .value = "N",
+	 .flags = ARG_PER_RUN},
 
 	{.opt = {.name = "count", .type = SL_OPT_BOOL, AT(count), .help = "how many"},
 	 .letter = 'c',
-	 .heading = "What of them"},
+	 .heading = "What of them",
+	 .flags = ARG_PER_RUN,
+	 .group = GROUP_VIEW},
 	{.opt = {.name = "field",
 		 .type = SL_OPT_STR,
 		 AT(field),
 		 .help = "the values of a field, and how often each occurs"},
 	 .letter = 'F',
-	 .value = "FIELD"},
+	 .value = "FIELD",
+	 .flags = ARG_PER_RUN,
+	 .group = GROUP_VIEW},
 	{.opt = {.name = "fields",
 		 .type = SL_OPT_BOOL,
 		 AT(names),
 		 .help = "the names of all fields"},
-	 .letter = 'N'},
+	 .letter = 'N',
+	 .flags = ARG_PER_RUN,
+	 .group = GROUP_VIEW},
 	{.opt = {.name = "patterns",
 		 .type = SL_OPT_BOOL,
 		 AT(patterns),
-		 .help = "messages that differ in numbers and ids only, counted"}},
+		 .help = "messages that differ in numbers and ids only, counted"},
+	 .flags = ARG_PER_RUN,
+	 .group = GROUP_VIEW},
 	{.opt = {.name = "histogram",
 		 .type = SL_OPT_STR,
 		 AT(histogram),
 		 .help = "how many over time, as bars"},
 	 .value = "STEP",
-	 .flags = ARG_OPTIONAL,
-	 .bare = "auto"},
+	 .flags = ARG_PER_RUN | ARG_OPTIONAL,
+	 .bare = "auto",
+	 .group = GROUP_VIEW},
 
 	{.opt = {.name = "dir",
 		 .type = SL_OPT_STR,
@@ -138,23 +188,31 @@ static const struct arg table[] = {
 		 .help = "an index on disk, also while an aggregator writes it"},
 	 .letter = 'D',
 	 .value = "DIR",
-	 .heading = "From where (default: the local aggregator)"},
+	 .heading = "From where (default: the local aggregator)",
+	 .origin = offsetof(struct options, source_origin),
+	 .group = GROUP_SOURCE,
+	 .aliases = "directory"},
 	{.opt = {.name = "server",
 		 .type = SL_OPT_LIST,
 		 AT(servers),
 		 .help = "an aggregator: http://HOST:PORT or unix:PATH; several are merged"},
-	 .value = "URL"},
+	 .value = "URL",
+	 .origin = offsetof(struct options, source_origin),
+	 .group = GROUP_SOURCE},
 	{.opt = {.name = "bus",
 		 .type = SL_OPT_STR,
 		 AT(bus),
 		 .help = "what is on a bus now: kafka://HOST:PORT/TOPIC or dir:///PATH"},
 	 .value = "URI",
-	 .aliases = "kafka"},
+	 .aliases = "kafka",
+	 .origin = offsetof(struct options, source_origin),
+	 .group = GROUP_SOURCE},
 	{.opt = {.name = "cursor-file",
 		 .type = SL_OPT_STR,
 		 AT(cursor_file),
 		 .help = "go on where the run before ended; the place is kept in FILE"},
-	 .value = "FILE"},
+	 .value = "FILE",
+	 .flags = ARG_PER_RUN},
 
 	{.opt = {.name = "output",
 		 .type = SL_OPT_STR,
@@ -164,7 +222,8 @@ static const struct arg table[] = {
 			 "or template='…<field>…'"},
 	 .letter = 'o',
 	 .value = "FORMAT",
-	 .heading = "How"},
+	 .heading = "How",
+	 .check = check_output},
 	{.opt = {.name = "utc", .type = SL_OPT_BOOL, AT(utc), .help = "times in UTC"},
 	 .letter = 'z'},
 	{.opt = {.name = "color",
@@ -172,7 +231,7 @@ static const struct arg table[] = {
 		 AT(color),
 		 .def = "auto",
 		 .choices = "auto|always|never",
-		 .help = "auto, always or never"},
+		 .help = "colors"},
 	 .value = "WHEN",
 	 .aliases = "colour"},
 	{.opt = {.name = "no-pager",
@@ -197,7 +256,8 @@ static const struct arg table[] = {
 	{.opt = {.name = "explain",
 		 .type = SL_OPT_BOOL,
 		 AT(explain),
-		 .help = "say what would be done, and don't"}},
+		 .help = "say what would be done, and don't"},
+	 .flags = ARG_PER_RUN},
 	{.opt = {.name = "stats",
 		 .type = SL_OPT_BOOL,
 		 AT(stats),
@@ -205,11 +265,13 @@ static const struct arg table[] = {
 	{.opt = {.name = "check-query",
 		 .type = SL_OPT_BOOL,
 		 AT(check_query),
-		 .help = "only check the query's text"}},
+		 .help = "only check the query's text"},
+	 .flags = ARG_PER_RUN},
 	{.opt = {.name = "print-query",
 		 .type = SL_OPT_BOOL,
 		 AT(print_query),
-		 .help = "print the query as it is understood, with what flags add"}},
+		 .help = "print the query as it is understood, with what flags add"},
+	 .flags = ARG_PER_RUN},
 	{.opt = {0}},
 };
 
@@ -222,8 +284,12 @@ static const struct args spec = {
 	.rest = offsetof(struct options, words),
 	.rest_max = 10000,
 	.env = "LOGQ_",
+	.file = "logq/config.yaml",
 	.usage_code = LOGQ_ERROR,
 	.epilog =
+		"--no-NAME turns a switch off.  Each option may be set as LOGQ_NAME, and those "
+		"that are "
+		"not\nabout one run in ~/.config/logq/config.yaml.\n\n"
 		"Exit status: 0 found, 1 none, 2 error, 3 the answer is partial, 130 interrupted.\n"
 		"\n"
 		"Examples:\n"
@@ -238,8 +304,8 @@ int logq_options_parse(int argc, char *const argv[], struct option_mem *mem, str
 	return args_run(&spec, argc, argv, mem, ret);
 }
 
-int options_output(const struct options *opts, enum output_format *ret, struct span *ret_template,
-		   struct err *reterr)
+int output_parse(struct span text, enum output_format *ret, struct span *ret_template,
+		 struct err *reterr)
 {
 	static const char *const names[] = {
 		[OUTPUT_AUTO] = "auto",
@@ -253,7 +319,6 @@ int options_output(const struct options *opts, enum output_format *ret, struct s
 		[OUTPUT_CAT] = "cat",
 		[OUTPUT_TABLE] = "table",
 	};
-	struct span text = opt_text(opts->output);
 	struct nearest near;
 
 	if (span_starts(text, SPAN("template="))) {
@@ -270,8 +335,74 @@ int options_output(const struct options *opts, enum output_format *ret, struct s
 		nearest_try(&near, span_cstr(names[i]));
 	}
 	return err_set(reterr, -EINVAL,
-		       "-o '%.*s' is no format: expected auto, short, short-iso, pretty, verbose, "
+		       "'%.*s' is no format: expected auto, short, short-iso, pretty, verbose, "
 		       "json, logfmt, csv, cat, table or template=…%s%.*s%s",
 		       SPAN_FMT(text), near.best.len ? " (did you mean '" : "", SPAN_FMT(near.best),
 		       near.best.len ? "'?)" : "");
+}
+
+/* What contradicts. */
+
+enum {
+	HAS_FOLLOW = 1,
+	HAS_REVERSE = 2,
+	HAS_UNTIL = 4,
+	HAS_LINES = 8,
+	HAS_MAX = 16,
+	HAS_CURSOR = 32,
+	HAS_BUS = 64,
+	HAS_CONTEXT = 128,
+	HAS_COUNT = 256,
+	HAS_HISTOGRAM = 512,
+	HAS_LIST = 1024, /* -F, -N, --patterns */
+};
+
+static unsigned flags_given(const struct options *opts)
+{
+	return (opts->follow ? HAS_FOLLOW : 0) | (opts->reverse ? HAS_REVERSE : 0) |
+	       (opts->until.len ? HAS_UNTIL : 0) | (opts->lines >= 0 ? HAS_LINES : 0) |
+	       (opts->max_rows >= 0 ? HAS_MAX : 0) | (opts->cursor_file.len ? HAS_CURSOR : 0) |
+	       (opts->bus.len ? HAS_BUS : 0) |
+	       (opts->after || opts->before || opts->context ? HAS_CONTEXT : 0) |
+	       (opts->count ? HAS_COUNT : 0) | (opts->histogram.len ? HAS_HISTOGRAM : 0) |
+	       (opts->field.len || opts->names || opts->patterns ? HAS_LIST : 0);
+}
+
+int options_check(const struct options *opts, struct err *reterr)
+{
+	static const struct {
+		unsigned one, others;
+		const char *text;
+	} conflicts[] = {
+		{HAS_FOLLOW, HAS_REVERSE | HAS_UNTIL, "-f has no end: it doesn't go with -r or -U"},
+		{HAS_FOLLOW, HAS_LINES,
+		 "-f begins now, or where -S says: it doesn't go with -n (-m stops after N rows)"},
+		{HAS_CURSOR, HAS_REVERSE | HAS_LINES,
+		 "--cursor-file goes forward in time: it doesn't go with -r or -n (-m stops after "
+		 "N rows)"},
+		{HAS_CURSOR, HAS_UNTIL, "--cursor-file doesn't go with -U"},
+		{HAS_CURSOR, HAS_BUS, "--cursor-file doesn't go with --bus"},
+		{HAS_CONTEXT, HAS_COUNT | HAS_HISTOGRAM | HAS_LIST,
+		 "-A, -B and -C show rows: they don't go with -c, -F, -N, --patterns or "
+		 "--histogram"},
+		{HAS_CONTEXT, HAS_REVERSE | HAS_LINES,
+		 "-A, -B and -C go forward in time: they don't go with -r or -n (-m stops after N "
+		 "rows)"},
+		{HAS_COUNT, HAS_LINES | HAS_MAX | HAS_REVERSE,
+		 "-c counts all rows: it doesn't go with -n, -m or -r"},
+		{HAS_HISTOGRAM, HAS_LINES | HAS_MAX | HAS_REVERSE,
+		 "--histogram counts all rows: it doesn't go with -n, -m or -r"},
+		{HAS_LIST, HAS_REVERSE,
+		 "-F, -N and --patterns have an order of their own: they don't go with -r"},
+	};
+	unsigned given = flags_given(opts);
+
+	for (size_t i = 0; i < sizeof(conflicts) / sizeof(conflicts[0]); i++)
+		if ((given & conflicts[i].one) && (given & conflicts[i].others))
+			return err_set(reterr, -EINVAL, "%s", conflicts[i].text);
+	if (opts->lines == 0 || opts->max_rows == 0)
+		return err_set(reterr, -EINVAL,
+			       "-%c 0 shows nothing: give 1 or more, or -c to count",
+			       opts->lines == 0 ? 'n' : 'm');
+	return 0;
 }

@@ -49,19 +49,24 @@ struct options {
 	struct sl_list servers;
 	struct sl_list words;
 	/* how */
-	struct sl_str output; /* a format's name, see options_output() */
+	struct sl_str output; /* a format's name, see output_parse() */
 	int color;            /* enum color_when */
 	int utc, no_pager;
 	int explain, stats, check_query, print_query;
 	int64_t timeout;
 	int64_t window; /* of -f with pipes that sum up, ns */
+	/* enum arg_origin: of `since`; of `dir`, `bus` or `servers`, whichever is set */
+	int since_origin, source_origin;
 };
 
 int logq_options_parse(int argc, char *const argv[], struct option_mem *mem, struct options *ret);
 
 /* What -o says; the text behind template= to ret_template.  -EINVAL with text. */
-int options_output(const struct options *opts, enum output_format *ret, struct span *ret_template,
-		   struct err *reterr);
+int output_parse(struct span text, enum output_format *ret, struct span *ret_template,
+		 struct err *reterr);
+
+/* -EINVAL with text when flags contradict each other. */
+int options_check(const struct options *opts, struct err *reterr);
 
 static inline struct span opt_text(struct sl_str text)
 {

@@ -107,12 +107,6 @@ int shorthand_filter(const struct options *opts, struct buf *out, struct err *re
 	return opts->priority.len ? add_priority(out, opt_text(opts->priority), reterr) : 0;
 }
 
-bool shorthand_sums_up(const struct options *opts)
-{
-	return opts->count || opts->names || opts->patterns || opts->field.len ||
-	       opts->histogram.len;
-}
-
 /* A round step that gives some forty bars. */
 static const char *auto_step(int64_t span_ns)
 {
@@ -143,14 +137,18 @@ static const char *auto_step(int64_t span_ns)
 	return steps[n - 1].text;
 }
 
-void shorthand_pipes(const struct options *opts, int64_t span_ns, struct buf *out)
+void shorthand_context(const struct options *opts, struct buf *out)
 {
 	int64_t before = opts->before > opts->context ? opts->before : opts->context;
 	int64_t after = opts->after > opts->context ? opts->after : opts->context;
 
 	if (before || after)
-		buf_printf(out, "\n| stream_context before %lld after %lld | sort by (_time)",
+		buf_printf(out, "stream_context before %lld after %lld | sort by (_time)",
 			   (long long)before, (long long)after);
+}
+
+void shorthand_pipes(const struct options *opts, int64_t span_ns, struct buf *out)
+{
 	if (opts->field.len) {
 		buf_puts(out, SPAN("\n| stats by ("));
 		text_print(out, opt_text(opts->field));

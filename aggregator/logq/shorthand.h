@@ -13,9 +13,9 @@
 /* The filter that flags mean; nothing is appended when there are none.  0 or -EINVAL. */
 int shorthand_filter(const struct options *opts, struct buf *out, struct err *reterr);
 
-/* The pipes that -c -F -N --histogram -A -B -C mean, each with `| ` before it. */
+/* The pipes that -A -B -C mean, which go before all others; nothing if they aren't given. */
+void shorthand_context(const struct options *opts, struct buf *out);
+/* The pipes that -c -F -N --patterns --histogram mean, each with `| ` before it. */
 void shorthand_pipes(const struct options *opts, int64_t span_ns, struct buf *out);
-/* True if those pipes sum rows up. */
-bool shorthand_sums_up(const struct options *opts);
 
 #endif

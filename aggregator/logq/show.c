@@ -79,7 +79,7 @@ static int open_printer(struct way *way, const struct options *opts, const struc
 					 .bars = opts->histogram.len > 0,
 					 .reversed = ask->reversed,
 					 .limit = ask->limit};
-	r = options_output(opts, &way->print.format, &template, reterr);
+	r = output_parse(opt_text(opts->output), &way->print.format, &template, reterr);
 	if (r == 0 && way->print.format == OUTPUT_TEMPLATE) {
 		arena_init(&way->arena, TEMPLATE_BYTES);
 		r = template_parse(template, &way->arena, &way->template, reterr);

@@ -10,7 +10,7 @@ _logq_flags='-S --since -U --until -n --lines -m --max-count -f --follow -r --re
 	-F --field -N --fields --patterns --histogram -D --dir --server --bus --cursor-file -o
 	--output
 	-z --utc --color --no-pager --window --timeout --explain --stats --check-query --print-query
-	-h --help -V --version'
+	--config --print-config --json-schema -h --help -V --version'
 _logq_outputs='auto short short-iso pretty verbose json logfmt csv cat table'
 _logq_levels='emerg alert crit err warning notice info debug trace fatal'
 _logq_times='10m 1h 1d 7d today yesterday'
@@ -87,7 +87,7 @@ _logq() {
 		_logq_propose "$before" "$cur" < <(_logq_ask "$logq" '* | field_names | fields name')
 		;;
 	--server) _logq_words "$before" "$cur" 'http:// unix:' ;;
-	--cursor-file) _logq_files -f "$cur" ;;
+	--cursor-file | --config) _logq_files -f "$cur" ;;
 	--bus) _logq_words "$before" "$cur" 'kafka:// dir://' ;;
 	-D | --dir) _logq_files -d "$cur" ;;
 	-[ntgmABC] | --lines | --max-count | --trace | --grep | --window | --timeout | --*-context | --context) ;;

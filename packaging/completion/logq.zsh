@@ -63,6 +63,9 @@ _arguments -s -S \
 	'--stats[say what it cost]' \
 	'--check-query[only check the query]' \
 	'--print-query[print the query as it is understood]' \
+	'--config=[the configuration file]:file:_files' \
+	'--print-config[print what is in force]' \
+	'--json-schema[print the schema of the configuration]' \
 	'(-h --help)'{-h,--help}'[print a summary]' \
 	'(-V --version)'{-V,--version}'[print the version]' \
 	'*:file:_files'

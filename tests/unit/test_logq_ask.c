@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -38,6 +39,8 @@ static int parse(const char *line, struct option_mem *mem, struct options *opts)
 	return logq_options_parse(argc, argv, mem, opts);
 }
 
+#define LAST5 "service:=payment err | sort by (_time desc, \"log.offset\" desc) limit 5"
+
 static const struct {
 	const char *line, *query; /* as --print-query prints it */
 } queries[] = {
@@ -61,6 +64,27 @@ static const struct {
 	{"-S 1h x~|~stats~count()~n", "x | stats count(*) as n"},
 	{"-S 1h -N", "* | field_names"},
 	{"-f x", "x"},
+	{"-S 1h -C 2 x", "x | stream_context before 2 after 2 | sort by (_time)"},
+	{"-S 1h -A 1 -B 3 x~|~fields~a",
+	 "x | stream_context before 3 after 1 | sort by (_time) | fields a"},
+	{"-S 1h -A 1 -C 3 x", "x | stream_context before 3 after 3 | sort by (_time)"},
+	{"-S 1h -F a", "* | stats by (a) count(*) as \"count\" | sort by (\"count\" desc, a)"},
+	{"-S 1h --patterns -n 3", "* | patterns limit 10"},
+
+	/* Each spelling is the same. */
+	{"--since=1h --service=payment --tail=5 err", LAST5},
+	{"--since 1h --unit payment --limit 5 err", LAST5},
+	{"--since-time 1h -upayment -n5 err", LAST5},
+	{"-S1h -u payment --lines 5 err", LAST5},
+	{"err -n 5 -S 1h -u payment", LAST5},
+	{"-S 1h -n 9 -n 5 -u payment -- err", LAST5},
+	{"-S 1h -rn 5 -u payment err", LAST5},
+	{"-S 1h --reverse --no-reverse -n 5 -u payment err", LAST5},
+	{"-S 1h --regexp=a.*b", "~\"a.*b\" | sort by (_time, \"log.offset\")"},
+	{"-S 1h --level=error", "level:in(ERROR, FATAL) | sort by (_time, \"log.offset\")"},
+	{"-S 1h -ivg x", "!~\"(?i)x\" | sort by (_time, \"log.offset\")"},
+	{"-cS 1h x", "x | stats count(*) as \"count\""},
+	{"-S 1h -- -x", "!x | sort by (_time, \"log.offset\")"},
 };
 
 static void test_queries(void **state)
@@ -91,16 +115,41 @@ static const struct {
 	bool syntax;
 } errors[] = {
 	{"-p loud", "is no level", false},
-	{"-S sometimes", "-S: 'sometimes' is no time", false},
-	{"-U later", "-U: 'later' is no time", false},
 	{"-i x", "-i belongs to -g", false},
-	{"--cursor-file x -r", "--cursor-file goes forward", false},
-	{"-f -r", "-f has no end", false},
 	{"x ./no-such-file", "there is no file", false},
 	{"x no-such.log", "there is no file", false},
 	{"x~|~limit~y", "limit", true},
 	{"(a", "", true},
 	{"-g (", "in what the flags mean", false},
+
+	/* What contradicts. */
+	{"-f -r", "-f has no end", false},
+	{"-f -U now", "-f has no end", false},
+	{"-f -n 5", "it doesn't go with -n", false},
+	{"--cursor-file x -r", "--cursor-file goes forward", false},
+	{"--cursor-file x -n 5", "--cursor-file goes forward", false},
+	{"--cursor-file x -U now", "doesn't go with -U", false},
+	{"--cursor-file x --bus dir:///x", "doesn't go with --bus", false},
+	{"--cursor-file x -", "goes with -D or a server", false},
+	{"--cursor-file x /dev/null", "goes with -D or a server", false},
+	{"-D /x -", "'-' is a file to search", false},
+	{"--server=unix:/x /dev/null", "'/dev/null' is a file to search", false},
+	{"--bus=dir:///x /dev/null", "'/dev/null' is a file to search", false},
+	{"-A 1 -c", "-A, -B and -C show rows", false},
+	{"-C 1 -F a", "-A, -B and -C show rows", false},
+	{"-B 1 --histogram", "-A, -B and -C show rows", false},
+	{"-A 1 -n 5", "go forward in time", false},
+	{"-A 1 -r", "go forward in time", false},
+	{"-c -n 5", "-c counts all", false},
+	{"-c -m 5", "-c counts all", false},
+	{"-c -r", "-c counts all", false},
+	{"--histogram -n 5", "--histogram counts all", false},
+	{"-F a -r", "order of their own", false},
+	{"-r x~|~stats~count()", "`stats` has an order of its own", false},
+	{"-n 0", "-n 0 shows nothing", false},
+	{"-m 0", "-m 0 shows nothing", false},
+	{"-S now -U 1h", "-S is not before -U", false},
+	{"-S today -U today", "-S is not before -U", false},
 };
 
 static void test_errors(void **state)
@@ -119,6 +168,55 @@ static void test_errors(void **state)
 			fail_msg("%s: got '%s'", errors[i].line, err.text);
 		ask_release(&ask);
 		option_mem_release(&mem);
+	}
+}
+
+/* Mistakes that need no query to be seen: all of them name the flag. */
+static const struct {
+	const char *line, *message;
+} wrong[] = {
+	{"-S sometimes", "logq: -S: 'sometimes' is no time"},
+	{"--until later", "logq: --until: 'later' is no time"},
+	{"-n many", "logq: -n: expected a whole number, got 'many'"},
+	{"-n -2", "logq: -n: -2 is below the minimum of -1"},
+	{"-n", "logq: -n needs a value: N"},
+	{"-A x", "logq: -A: expected a whole number"},
+	{"-o jsn", "logq: -o: 'jsn' is no format"},
+	{"-o jsn", "(did you mean 'json'?)"},
+	{"--color=sometimes", "logq: --color: expected one of auto, always, never"},
+	{"--timeout soon", "logq: --timeout: expected a duration"},
+	{"--window 1ms", "logq: --window: 1ms is below the minimum of 1s"},
+	{"--sinse 1h", "logq: unknown option '--sinse' (did you mean '--since'?)"},
+	{"--no-folow", "logq: unknown option '--no-folow'"},
+	{"-Z", "logq: unknown option '-Z'"},
+	{"-fZ", "logq: unknown option '-Z'"},
+	{"-D /x --server=unix:/y", "logq: --server doesn't go with --dir"},
+	{"--bus dir:///x -D /y", "logq: -D doesn't go with --bus"},
+	{"-c -N", "logq: -N doesn't go with --count"},
+	{"-F a --patterns", "logq: --patterns doesn't go with --field"},
+	{"--histogram -F a", "logq: -F doesn't go with --histogram"},
+};
+
+static void test_wrong_flags(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		int before = dup(STDERR_FILENO), fd = memfd_create("err", 0), code;
+		struct option_mem mem;
+		struct options opts;
+		char text[4096];
+		ssize_t n;
+
+		dup2(fd, STDERR_FILENO);
+		code = parse(wrong[i].line, &mem, &opts);
+		dup2(before, STDERR_FILENO);
+		close(before);
+		option_mem_release(&mem);
+		n = pread(fd, text, sizeof(text) - 1, 0);
+		close(fd);
+		text[n > 0 ? n : 0] = 0;
+		if (code != LOGQ_ERROR || !strstr(text, wrong[i].message))
+			fail_msg("%s: %d, got '%s'", wrong[i].line, code, text);
 	}
 }
 
@@ -151,8 +249,10 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_queries),
 		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_wrong_flags),
 		cmocka_unit_test(test_times_files_and_limits),
 	};
 
+	setenv("XDG_CONFIG_HOME", "/nonexistent", 1);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
