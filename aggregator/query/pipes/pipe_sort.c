@@ -147,8 +147,9 @@ static bool sort_skips(struct stage *stage, struct row_block *block)
 	key = bound->key;
 	pthread_mutex_unlock(&bound->lock);
 	if (key.kind == ORDER_TIME)
-		return is_descending(sort) ? block->max_time < key.integer
-					   : block->min_time > key.integer;
+		return span_eq(sort->fields[0].name, SPAN("_time")) &&
+		       (is_descending(sort) ? block->max_time < key.integer
+					    : block->min_time > key.integer);
 	return is_descending(sort) && block->ops->range &&
 	       block->ops->range(block, sort->fields[0].name, &min, &max) &&
 	       max < (key.kind == ORDER_INT ? (double)key.integer : key.real);
