@@ -122,16 +122,21 @@ int lex_expect(struct lex *lex, const char *keyword, const char *where)
 	return lex_error(lex, "expected `%s` %s", keyword, where);
 }
 
+bool lex_at_open_quote(const struct lex *lex)
+{
+	return lex_is_any(lex, "\" ' `");
+}
+
 /* ", found `x`", or what is wrong with a quote that has no end. */
 static void append_found(const struct lex *lex, struct err *err)
 {
 	size_t used = strlen(err->text), left = sizeof(err->text) - used;
-	char quote = lex->raw.len == 1 ? lex->raw.ptr[0] : 0;
 
 	if (lex->kind == LEX_END)
 		snprintf(err->text + used, left, ", found the end of the query");
-	else if (quote == '"' || quote == '\'' || quote == '`')
-		snprintf(err->text + used, left, ", found %s", quote_problem(quote));
+	else if (lex_at_open_quote(lex))
+		snprintf(err->text + used, left, ", found %s",
+			 quote_problem(span_skip(lex->query, lex->pos)));
 	else
 		snprintf(err->text + used, left, ", found `%.*s`%s",
 			 lex->raw.len > 40 ? 40 : SPAN_FMT(lex->raw), lex->raw.len > 40 ? "…" : "");

@@ -79,6 +79,8 @@ static inline bool lex_at_end(const struct lex *lex)
 bool lex_is(const struct lex *lex, const char *keyword);
 /* One of several, separated by spaces: lex_is_any(lex, "asc desc ,"). */
 bool lex_is_any(const struct lex *lex, const char *keywords);
+/* A quote that begins no text: it has no end, or an escape in it is wrong. */
+bool lex_at_open_quote(const struct lex *lex);
 /* The end of a pipe's text: the end, `|` or `)`. */
 bool lex_at_pipe_end(const struct lex *lex);
 /* Step over `keyword` if it is there. */

@@ -36,8 +36,9 @@ int lex_compound(struct lex *lex, const char *what, const char *stop, struct spa
 		return lex_error(lex, "a space is missing behind `%.*s`", SPAN_FMT(lex->previous));
 	if (!is_text_part(lex, stop))
 		return lex_error(lex, "expected %s%s", what,
-				 lex->kind == LEX_SIGN ? " (put it in quotes if you mean this sign)"
-						       : "");
+				 lex->kind == LEX_SIGN && !lex_at_open_quote(lex)
+					 ? " (put it in quotes if you mean this sign)"
+					 : "");
 	do {
 		end = lex->next;
 		lex_next(lex);
@@ -224,14 +225,23 @@ int lex_parse_duration(struct lex *lex, const char *what, int64_t *ret_ns, struc
 {
 	struct span text;
 	size_t pos = lex->pos;
+	uint64_t number;
 	int r = lex_parse_text(lex, what, &text);
 
 	if (r < 0)
 		return r;
+	if (lang_u64(text, &number))
+		return lex_error_at(
+			lex, pos,
+			"expected %s; a number needs its unit right behind it: %.*sm for "
+			"minutes",
+			what, SPAN_FMT(text));
 	if (!lang_duration(text, ret_ns))
-		return lex_error_at(lex, pos,
-				    "expected %s, a duration like 5m or 1h30m, found `%.*s`", what,
-				    SPAN_FMT(text));
+		return lex_error_at(
+			lex, pos,
+			"expected %s, a duration like 5m or 1h30m (units are ns µs ms s m "
+			"h d w y), found `%.*s`",
+			what, SPAN_FMT(text));
 	*ret_text = text;
 	return 0;
 }

@@ -7,6 +7,7 @@
  *	parse_in.c        lists and sub-queries
  *	parse_time.c      _time:…
  *	parse_stream.c    {…} and _stream_id:…
+ *	parse_mistake.c   advice where none of this can be read
  *	query.c           options, pipes, sub-queries, ownership
  */
 #ifndef SLUICE_LANG_PARSE_H
@@ -31,6 +32,16 @@ int parse_filter_or(struct lex *lex, struct field_ref field, struct filter **ret
 int parse_filter_generic(struct lex *lex, struct field_ref field, struct filter **ret);
 /* A word, phrase or prefix, or a field name and what follows its colon. */
 int parse_phrase(struct lex *lex, struct field_ref field, struct filter **ret);
+
+/*
+ * -EINVAL with advice if the sign that the lexer stands on is what another
+ * language has; 0 if not.
+ */
+int parse_mistake(struct lex *lex);
+/* The token touches what is before it: says what to write. */
+int parse_touching(struct lex *lex);
+/* The comma between the bounds of a range. */
+int parse_bounds_comma(struct lex *lex);
 
 /* An operator if the lexer stands on one: 1, 0 if not, or a negative errno. */
 int parse_operator(struct lex *lex, struct field_ref field, struct filter **ret);

@@ -96,11 +96,14 @@ int parse_filter_or(struct lex *lex, struct field_ref field, struct filter **ret
 
 static int parse_parens(struct lex *lex, struct field_ref field, struct filter **ret)
 {
+	size_t open = lex->pos;
 	int r;
 
 	lex_next(lex);
 	r = parse_filter_or(lex, field, ret);
-	return r < 0 ? r : lex_expect(lex, ")", "behind the filters in parentheses");
+	if (r < 0 || lex_accept(lex, ")"))
+		return r;
+	return lex_error(lex, "expected `)` for the `(` at byte %zu", open);
 }
 
 int parse_negate(struct lex *lex, struct filter *kid, struct filter **ret)
@@ -135,18 +138,9 @@ static int check_touching(struct lex *lex)
 
 	if (lex->space || before.len == 0 || words_have("| : ( ! -", before))
 		return 0;
-	if (!lex_is(lex, "("))
-		return lex_error_at(lex, lex->pos,
-				    "expected a space or `:` between `%.*s` and `%.*s`; if it is "
-				    "one text, put all of it in quotes",
-				    SPAN_FMT(before), SPAN_FMT(lex->raw));
-	if (words_have("not and or", before))
+	if (lex_is(lex, "(") && words_have("not and or", before))
 		return 0;
-	lex_error_at(lex, (size_t)(before.ptr - lex->query.ptr),
-		     "`%.*s` is no filter function; put a space before the parenthesis if it is "
-		     "a word to look for",
-		     SPAN_FMT(before));
-	return lex_suggest(lex, before, words_filters);
+	return parse_touching(lex);
 }
 
 static int parse_star(struct lex *lex, struct field_ref field, struct filter **ret)
@@ -171,8 +165,10 @@ static int parse_star(struct lex *lex, struct field_ref field, struct filter **r
 	if (r < 0)
 		return r;
 	if (lex->space || !lex_is(lex, "*"))
-		return lex_error_at(lex, pos, "the `*` behind the text is missing: *%.*s*",
-				    SPAN_FMT(leaf->text));
+		return lex_error_at(lex, pos,
+				    "the `*` behind the text is missing: *%.*s* is this text "
+				    "anywhere, %.*s* how a word starts",
+				    SPAN_FMT(leaf->text), SPAN_FMT(leaf->text));
 	lex_next(lex);
 	if (!lex->space && !lex_at_pipe_end(lex))
 		return lex_error(lex, "expected a space behind *%.*s*", SPAN_FMT(leaf->text));
@@ -201,7 +197,9 @@ int parse_phrase(struct lex *lex, struct field_ref field, struct filter **ret)
 
 	if (!leaf)
 		return -ENOMEM;
-	r = lex_compound(lex, "a filter", named ? "" : ":", &text);
+	r = parse_mistake(lex);
+	if (r >= 0)
+		r = lex_compound(lex, "a filter", named ? "" : ":", &text);
 	if (r < 0)
 		return r;
 	star = !lex->space && lex_accept(lex, "*");

@@ -67,7 +67,6 @@ static bool is_star(const struct query *query)
 
 static int parse_sub_values(struct lex *lex, struct filter *leaf)
 {
-	size_t pos = lex->pos;
 	struct query *query;
 	int r = lang_parse_subquery(lex, &query);
 
@@ -79,7 +78,7 @@ static int parse_sub_values(struct lex *lex, struct filter *leaf)
 	}
 	if (query->npipes == 0 ||
 	    !query->ops->single_field(query->pipes[query->npipes - 1], &leaf->values.result_field))
-		return lex_error_at(lex, pos,
+		return lex_error_at(lex, (size_t)(lex->previous.ptr - lex->query.ptr),
 				    "the sub-query must end in a pipe that leaves one field: "
 				    "`| fields name` or `| uniq by (name)`");
 	leaf->values.subquery = query;

@@ -77,25 +77,24 @@ int parse_regex_leaf(struct lex *lex, struct field_ref field, struct span source
 }
 
 /* `foo = bar` would silently look for two words. */
-static int check_field(struct lex *lex, struct field_ref field, struct span sign, size_t pos)
+static int step_sign(struct lex *lex, struct field_ref field)
 {
-	if (!lex->space || field.name.len || field.wild)
-		return 0;
-	return lex_error_at(lex, pos, "the field of `%.*s` is missing; write field:%.*s%.*s",
-			    SPAN_FMT(sign), SPAN_FMT(sign), SPAN_FMT(lex->raw));
+	struct lex at_sign = *lex;
+
+	lex_next(lex);
+	bool alone = lex->space && !field.name.len && !field.wild;
+
+	return alone || lex_is(lex, "=") ? parse_mistake(&at_sign) : 0;
 }
 
 static int parse_equal(struct lex *lex, struct field_ref field, struct filter **ret)
 {
 	struct filter *leaf = parse_new_leaf(lex, field, FILTER_EXACT);
-	struct span sign = lex->raw;
-	size_t pos = lex->pos;
 	int r;
 
 	if (!leaf)
 		return -ENOMEM;
-	lex_next(lex);
-	r = check_field(lex, field, sign, pos);
+	r = step_sign(lex, field);
 	if (r >= 0)
 		r = lex_parse_text(lex, "the value to compare with", &leaf->text);
 	if (r < 0)
@@ -108,12 +107,10 @@ static int parse_equal(struct lex *lex, struct field_ref field, struct filter **
 
 static int parse_match(struct lex *lex, struct field_ref field, struct filter **ret)
 {
-	struct span sign = lex->raw, source;
-	size_t pos = lex->pos;
-	int r;
+	struct span source;
+	size_t pos;
+	int r = step_sign(lex, field);
 
-	lex_next(lex);
-	r = check_field(lex, field, sign, pos);
 	if (r < 0)
 		return r;
 	if (lex_is(lex, "-"))
@@ -278,7 +275,7 @@ static const struct filter_function functions[] = {
 	{"in", FILTER_IN, parse_in, true, 0},
 	{"ipv4_range", FILTER_IPV4_RANGE, parse_ipv4_range, false, 0},
 	{"ipv6_range", FILTER_IPV6_RANGE, parse_ipv6_range, false, 0},
-	{"json_array_contains_any", FILTER_JSON_ARRAY_ANY, parse_seq, false, 0},
+	{"json_array_contains_any", FILTER_JSON_ARRAY_ANY, parse_seq, true, 0},
 	{"le_field", FILTER_LE_FIELD, parse_other_field, false, 0},
 	{"len_range", FILTER_LEN_RANGE, parse_len_range, false, 0},
 	{"lt_field", FILTER_LT_FIELD, parse_other_field, false, 0},

@@ -48,7 +48,7 @@ int parse_range(struct lex *lex, struct field_ref field, const struct filter_fun
 	lex_next(lex);
 	r = lex_parse_number(lex, "the lower bound", &leaf->min, &low);
 	if (r >= 0)
-		r = lex_expect(lex, ",", "behind the lower bound");
+		r = parse_bounds_comma(lex);
 	if (r >= 0)
 		r = lex_parse_number(lex, "the upper bound", &leaf->max, &high);
 	if (r < 0)
@@ -97,7 +97,7 @@ int parse_comparison(struct lex *lex, struct field_ref field, struct filter **re
 {
 	struct filter *leaf = parse_new_leaf(lex, field, FILTER_RANGE);
 	bool above = lex_is(lex, ">"), inclusive = false;
-	size_t pos = lex->pos;
+	struct lex at_sign = *lex;
 	struct span bound;
 	double number;
 	int r;
@@ -107,11 +107,8 @@ int parse_comparison(struct lex *lex, struct field_ref field, struct filter **re
 	lex_next(lex);
 	if (!lex->space)
 		inclusive = lex_accept(lex, "=");
-	if (lex->space && field.name.len == 0 && !field.wild)
-		return lex_error_at(lex, pos,
-				    "the field of the comparison is missing; write "
-				    "field:%c%s%.*s",
-				    above ? '>' : '<', inclusive ? "=" : "", SPAN_FMT(lex->raw));
+	if ((lex->space && field.name.len == 0 && !field.wild) || lex_is_any(lex, "< >"))
+		return parse_mistake(&at_sign);
 	r = lex_parse_text(lex, "the value to compare with", &bound);
 	if (r < 0)
 		return r;

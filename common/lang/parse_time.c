@@ -197,7 +197,7 @@ static bool at_unix(const struct lex *lex)
 
 static int parse_ago(struct lex *lex, int64_t *ret_ns, struct span *ret_text)
 {
-	int r = lex_parse_duration(lex, "a time", ret_ns, ret_text);
+	int r = lex_parse_duration(lex, "a time like 2024-05-01", ret_ns, ret_text);
 
 	if (r >= 0 && *ret_ns < 0)
 		*ret_ns = -*ret_ns;
@@ -290,7 +290,7 @@ static int parse_bounds(struct lex *lex, bound_parser *parse, struct moment boun
 	if (r >= 0)
 		r = parse(lex, &bounds[0]);
 	if (r >= 0)
-		r = lex_expect(lex, ",", "behind the lower bound");
+		r = parse_bounds_comma(lex);
 	if (r >= 0)
 		r = parse(lex, &bounds[1]);
 	if (r >= 0)

@@ -72,7 +72,7 @@ static int parse_option(struct lex *lex, struct query_options *options)
 {
 	struct span name;
 	size_t pos = lex->pos;
-	int r = lex_parse_text(lex, "the name of an option", &name);
+	int r = lex_compound(lex, "the name of an option", ":", &name);
 
 	if (r >= 0)
 		r = lex_expect(lex, "=", "behind the name of the option");
@@ -166,6 +166,9 @@ static int parse_pipes(struct lex *lex, struct query *query)
 	int r;
 
 	do {
+		if (lex_is(lex, "|") && !lex->space)
+			return lex_error_at(lex, lex->pos,
+					    "filters of which one is enough are joined by `or`");
 		if (lex_at_pipe_end(lex))
 			return lex_error(lex, "expected a pipe behind `|`");
 		r = query->ops->parse_pipe(lex, &pipe);
@@ -279,6 +282,8 @@ static int parse_whole(struct span text, int64_t now_ns, const struct lang_ops *
 		return err_set(reterr, -ENOMEM, "the query needs too much memory");
 	if (r < 0)
 		return r;
+	if (lex_is(&lex, ")"))
+		return lex_error_at(&lex, lex.pos, "this `)` has no `(` before it");
 	if (!lex_at_end(&lex))
 		return lex_error(&lex, "expected the end of the query");
 	*ret = TAKE(query);

@@ -143,11 +143,13 @@ size_t quote_len(struct span rest)
 	return end + 1;
 }
 
-const char *quote_problem(char quote)
+const char *quote_problem(struct span rest)
 {
-	return quote == '"'    ? "a \" whose text has no end or a wrong escape (write \\\\ for a "
-				 "backslash, or put it in `…`)"
-	       : quote == '\'' ? "a ' whose text has no end or a wrong escape (write \\\\ for a "
-				 "backslash, or put it in `…`)"
-			       : "a ` without its end";
+	if (quote_len(rest))
+		return "a quoted text with a wrong escape (write \\\\ for a backslash, or put it "
+		       "in "
+		       "`…`)";
+	return span_starts(rest, SPAN("\""))  ? "a \" without its end, on this line"
+	       : span_starts(rest, SPAN("'")) ? "a ' without its end"
+					      : "a ` without its end";
 }

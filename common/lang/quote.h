@@ -25,7 +25,7 @@ int quote_unescape(struct span body, char quote, struct buf *out);
 /* Bytes of the quoted text at the front, quotes included; 0 if there is none. */
 size_t quote_len(struct span rest);
 
-/* What to say about a quote that quote_parse() did not take. */
-const char *quote_problem(char quote);
+/* What is wrong with the quoted text at the front, which quote_parse() did not take. */
+const char *quote_problem(struct span rest);
 
 #endif

@@ -375,8 +375,7 @@ static void test_carets(void **state)
 	(void)state;
 	expect_error(SPAN("a (b"), 0,
 		     "a (b\n"
-		     "    ^ expected `)` behind the filters in parentheses, found the end of the "
-		     "query\n");
+		     "    ^ expected `)` for the `(` at byte 2, found the end of the query\n");
 	/* Two bytes are one column, Chinese takes two, a tab one. */
 	expect_error(
 		SPAN("é\t日本 x:="), 0,
