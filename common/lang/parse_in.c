@@ -67,6 +67,7 @@ static bool is_star(const struct query *query)
 
 static int parse_sub_values(struct lex *lex, struct filter *leaf)
 {
+	size_t pos = lex->pos;
 	struct query *query;
 	int r = lang_parse_subquery(lex, &query);
 
@@ -76,9 +77,12 @@ static int parse_sub_values(struct lex *lex, struct filter *leaf)
 		leaf->kind = FILTER_ALL;
 		return 0;
 	}
+	/* Without a pipe it was more likely meant as a list. */
+	if (query->npipes)
+		pos = (size_t)(lex->previous.ptr - lex->query.ptr);
 	if (query->npipes == 0 ||
 	    !query->ops->single_field(query->pipes[query->npipes - 1], &leaf->values.result_field))
-		return lex_error_at(lex, (size_t)(lex->previous.ptr - lex->query.ptr),
+		return lex_error_at(lex, pos,
 				    "the sub-query must end in a pipe that leaves one field: "
 				    "`| fields name` or `| uniq by (name)`");
 	leaf->values.subquery = query;
