@@ -39,8 +39,14 @@ static int load(const struct group *group, const struct directory *directory, st
 		column_init_empty(ret, name, group->info.nrows);
 		return 0;
 	}
-	r = group_column(group, entry, wanted, arena, ret);
-	return r < 0 ? r : overflow_column(ret, name, arena);
+	struct column overflow;
+	struct arena scratch;
+
+	arena_init(&scratch, OVERFLOW_SCRATCH);
+	r = group_column(group, entry, wanted, &scratch, &overflow);
+	r = r < 0 ? r : overflow_column(&overflow, name, &scratch, arena, ret);
+	arena_release(&scratch);
+	return r;
 }
 
 static int view_load_some(struct row_block *block, struct span name, const uint64_t *wanted,

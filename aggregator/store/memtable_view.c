@@ -74,9 +74,15 @@ static int load_locked(struct memtable *table, uint32_t nrows, struct span name,
 		column_init_empty(ret, name, nrows);
 		return 0;
 	}
-	int r = load_values(table, known->ptr, nrows, arena, ret);
+	struct column overflow;
+	struct arena scratch;
 
-	return r < 0 ? r : overflow_column(ret, name, arena);
+	arena_init(&scratch, OVERFLOW_SCRATCH);
+	int r = load_values(table, known->ptr, nrows, &scratch, &overflow);
+
+	r = r < 0 ? r : overflow_column(&overflow, name, &scratch, arena, ret);
+	arena_release(&scratch);
+	return r;
 }
 
 static int view_load(struct row_block *block, struct span name, struct arena *arena,

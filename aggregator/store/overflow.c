@@ -74,23 +74,34 @@ static struct span find_member(struct span object, struct span name, struct aren
 	return (struct span){0};
 }
 
-int overflow_column(struct column *column, struct span name, struct arena *arena)
+/* Found in `scratch`, kept in `arena`. */
+static struct span keep_member(struct span object, struct span name, struct arena *scratch,
+			       struct arena *arena)
 {
-	column->name = name;
-	if (column->kind == COLUMN_CONST) {
-		column->value = find_member(column->value, name, arena);
-		return arena->overflowed ? -ENOMEM : 0;
+	struct span text = find_member(object, name, scratch);
+
+	return text.len ? arena_dup(arena, text) : (struct span){0};
+}
+
+int overflow_column(struct column *overflow, struct span name, struct arena *scratch,
+		    struct arena *arena, struct column *ret)
+{
+	*ret = *overflow;
+	ret->name = name;
+	if (overflow->kind == COLUMN_CONST) {
+		ret->value = keep_member(overflow->value, name, scratch, arena);
+		return arena->overflowed || scratch->overflowed ? -ENOMEM : 0;
 	}
-	const struct span *objects = column_texts(column, arena);
-	struct span *texts = ARENA_ARRAY(arena, struct span, column->nrows);
+	const struct span *objects = column_texts(overflow, scratch);
+	struct span *texts = ARENA_ARRAY(arena, struct span, overflow->nrows);
 
 	if (!objects || !texts)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < column->nrows; i++)
-		texts[i] = find_member(objects[i], name, arena);
-	*column = (struct column){
-		.name = name, .kind = COLUMN_TEXT, .nrows = column->nrows, .texts = texts};
-	return arena->overflowed ? -ENOMEM : 0;
+	for (uint32_t i = 0; i < overflow->nrows; i++)
+		texts[i] = keep_member(objects[i], name, scratch, arena);
+	*ret = (struct column){
+		.name = name, .kind = COLUMN_TEXT, .nrows = overflow->nrows, .texts = texts};
+	return arena->overflowed || scratch->overflowed ? -ENOMEM : 0;
 }
 
 int overflow_names(const struct column *column, struct names *names)

@@ -26,8 +26,16 @@ int names_add(struct names *names, struct span name);
 /* The set as an array in the arena. */
 int names_list(struct names *names, const struct span **ret, size_t *ret_n);
 
-/* Turn the overflow column (TEXT or CONST) into the column of field `name`. */
-int overflow_column(struct column *column, struct span name, struct arena *arena);
+/* Memory to read the overflow column of one group. */
+#define OVERFLOW_SCRATCH ((size_t)512 << 20)
+
+/*
+ * The column of field `name`, from the overflow column (TEXT or CONST).  That one
+ * is large and read anew for each field, so it lives in `scratch`, which may go
+ * afterwards; only the values of `name` are kept in `arena`.
+ */
+int overflow_column(struct column *overflow, struct span name, struct arena *scratch,
+		    struct arena *arena, struct column *ret);
 /* Add the fields that it has. */
 int overflow_names(const struct column *column, struct names *names);
 
