@@ -156,28 +156,58 @@ static struct span stored_name(struct span name)
 	return name;
 }
 
-/* One leaf of the row that is being appended, which is row table->nrows. */
+/*
+ * A value that this row has in the column goes when the name occurs again;
+ * false where it stays, because it is a key of the record itself.
+ */
+static bool drop_earlier(struct memtable *table, struct mem_column *column)
+{
+	if (!column->values.len || vec_last(&column->values)->row != table->nrows)
+		return true;
+	if (column->own_row == table->nrows + 1)
+		return false;
+	column->values.len--;
+	return true;
+}
+
+/* One leaf of the row that is being appended, which is row table->nrows.  Of several the last. */
 static int add_leaf(void *ctx, struct span key, enum value_type type, struct span text)
 {
 	struct memtable *table = ctx;
 	struct span name = stored_name(key);
 	struct mem_column *column;
 
-	if (text.len == 0 || type == VALUE_NULL)
+	if (text.len == 0 || type == VALUE_NULL) {
+		const union map_value *known = map_get(&table->by_name, name);
+
+		if (known)
+			drop_earlier(table, known->ptr);
 		return 0;
+	}
 	int r = find_column(table, name, &column);
 
 	if (r < 0)
 		return r;
-	bool twice = column && column->values.len && vec_last(&column->values)->row == table->nrows;
-
-	if (!column || twice) {
+	if (!column) {
 		overflow_field(table, name, type, text);
 		return table->overflow.failed;
 	}
+	if (!drop_earlier(table, column))
+		return 0;
 	r = add_value(table, column, table->nrows, text);
 	if (r == 0)
 		column->types |= (uint8_t)(1u << type);
+	return r;
+}
+
+/* A key of the record itself; it goes before one of that name inside an object. */
+static int add_own(struct memtable *table, struct span key, enum value_type type, struct span text)
+{
+	int r = add_leaf(table, key, type, text);
+	struct mem_column *column = table->last; /* it went there, unless to the overflow */
+
+	if (r == 0 && text.len && column && span_eq(column->name, stored_name(key)))
+		column->own_row = table->nrows + 1;
 	return r;
 }
 
@@ -192,10 +222,12 @@ static int add_fields(struct memtable *table, const struct record *rec)
 			continue; /* it is _time */
 		if (span_eq(key, SPAN("message")))
 			key = SPAN("_msg");
+		else if (span_eq(key, SPAN("_msg")))
+			key = SPAN("fields._msg");
 		if (field->type == VALUE_JSON && field->text.len && field->text.ptr[0] == '{')
 			r = json_flatten(field->text, key, &table->scratch, add_leaf, table);
 		else
-			r = add_leaf(table, key, field->type, field->text);
+			r = add_own(table, key, field->type, field->text);
 		if (r < 0)
 			return r;
 	}

@@ -41,6 +41,7 @@ struct mem_column {
 	struct span name;
 	VEC(struct mem_value) values; /* ascending rows, none empty */
 	uint8_t types;                /* 1 << enum value_type, of all values */
+	uint32_t own_row;             /* 1 + the last row that has it as a key of its own */
 	struct mem_column *after;     /* which field followed it last time: a guess */
 };
 

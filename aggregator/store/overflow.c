@@ -60,18 +60,19 @@ static struct span item_text(const struct json_item *item, struct arena *arena)
 	return item->text_escaped ? json_unescape(arena, item->text) : item->text;
 }
 
-/* The value of member `name` of one row's object, or the empty text. */
+/* The value of member `name` of one row's object, of several the last; or the empty text. */
 static struct span find_member(struct span object, struct span name, struct arena *arena)
 {
+	struct span found = {0};
 	struct json_iter iter;
 	struct json_item item;
 
 	if (object.len == 0 || !json_iter_init(&iter, object))
-		return (struct span){0};
+		return found;
 	while (json_iter_next(&iter, &item))
 		if (span_eq(item_key(&item, arena), name))
-			return item_text(&item, arena);
-	return (struct span){0};
+			found = item_text(&item, arena);
+	return found;
 }
 
 /* Found in `scratch`, kept in `arena`. */

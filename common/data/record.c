@@ -188,7 +188,7 @@ int record_del(struct record *rec, struct span key)
 /* `path` below `key`: "http.status" under "http" is "status". */
 static bool path_below(struct span path, struct span key, struct span *ret_rest)
 {
-	if (path.len <= key.len + 1 || path.ptr[key.len] != '.' || !span_starts(path, key))
+	if (path.len <= key.len || path.ptr[key.len] != '.' || !span_starts(path, key))
 		return false;
 	*ret_rest = span_skip(path, key.len + 1);
 	return true;
@@ -224,6 +224,7 @@ int record_find(const struct record *rec, struct span path, struct field *ret)
 {
 	const struct field *field = record_get(rec, path);
 	struct span rest;
+	bool found = false;
 
 	if (field) {
 		*ret = *field;
@@ -231,11 +232,11 @@ int record_find(const struct record *rec, struct span path, struct field *ret)
 	}
 	for (uint32_t i = 0; i < rec->nfields; i++) {
 		field = &rec->fields[i];
-		if (field->type == VALUE_JSON && path_below(path, field->key, &rest) &&
-		    find_below(rec->arena, field->text, rest, ret) == 0) {
-			ret->key = path;
-			return 0;
-		}
+		if (field->type == VALUE_JSON && path_below(path, field->key, &rest))
+			found |= find_below(rec->arena, field->text, rest, ret) == 0;
 	}
-	return -ENOENT;
+	if (!found)
+		return -ENOENT;
+	ret->key = path;
+	return 0;
 }

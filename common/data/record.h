@@ -79,7 +79,8 @@ struct field *record_get(const struct record *rec, struct span key);
 struct span record_text(const struct record *rec, struct span key);
 /*
  * `http.status` inside nested objects too: the top-level key of that very
- * name, else the path through VALUE_JSON objects.  0, or -ENOENT.
+ * name, else the path through VALUE_JSON objects, of several the last.  0, or
+ * -ENOENT.
  */
 int record_find(const struct record *rec, struct span path, struct field *ret);
 

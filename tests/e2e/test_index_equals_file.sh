@@ -6,6 +6,12 @@
 . "$(dirname "$0")/lib.sh"
 
 "$tools/loggen" --dir "$scratch/logs" --records 30000 --seed 11 >/dev/null
+# Names that occur twice in a record, in an object and dotted, and without letters.
+cat >"$scratch/logs/odd.log" <<'LINES'
+{"msg":"odd","n":1,"h":{"s":402},"h.s":500,"b":{"x":1,"x":2},"e":{"":"none"," ":"blank","ü\"":"quote"}}
+{"msg":"odd","n":2,"h.s":500,"h":{"s":402},"b.x":null,"a":[1,{"b":[]}],"o":{},"t":true,"z":null,"i":1e400}
+{"msg":"odd","n":3,"h":{"s":"402","s":null},"e":{"":"","d.d":7},"d":{"d":{"d":{"d":-0.0}}},"i":"0x10"}
+LINES
 "$bin/shipper" --state "$scratch/state" --to "dir://$scratch/bus" --once "$scratch/logs/*.log" >/dev/null || exit 1
 "$bin/aggregator" --from "dir://$scratch/bus" --store "$scratch/store" --once >/dev/null || exit 1
 
@@ -39,6 +45,10 @@ items:>5 or left:<10 | stats count() n, avg(items) items, quantile(0.9, left) le
 * | stats by (level) row_max(seq, seq, _msg) last | fields level, last
 stack_trace:"Read timed out" | stats count() n, sum_len(stack_trace) bytes
 * | field_values carrier
+odd | fields n, h.s, b.x, "e.", "e. ", "e.ü\"", e.d.d, d.d.d.d, a, o, t, z, i
+h.s:>401 | stats by (h.s) count() n, sum(h.s) s
+odd h.s:* or odd b.x:* | stats count() n, count_uniq(h.s) u, max(b.x) m
+odd | delete host, service, _stream, _stream_id, log.file, log.offset, _time | field_names
 QUERIES
-is "queries" "$seen" 18
+is "queries" "$seen" 22
 done_testing

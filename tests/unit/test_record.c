@@ -103,7 +103,7 @@ static void paths_reach_into_objects(void **state)
 		{"a", "1"},        {"h.s", "200"},    {"h.d.e", "x\n"}, {"h.x.y", "dotted"},
 		{"p.q", "flat"},   {"p.r.s", "deep"}, {"h", NULL},      {"h.none", NULL},
 		{"h.s.t", NULL},   {"none.s", NULL},  {"h.", NULL},     {"l.0", NULL},
-		{"d.k", "second"}, {"", NULL},
+		{"d.k", "second"}, {"", NULL},         {"e.", "no name"}, {"s.t.u", "last"},
 	};
 	struct record rec;
 	struct field field;
@@ -112,7 +112,8 @@ static void paths_reach_into_objects(void **state)
 	scan(&rec,
 	     SPAN("{\"a\":1,\"h\":{\"s\":200,\"d\":{\"\\u0065\":\"x\\n\"},\"x.y\":\"dotted\"},"
 		  "\"p.q\":\"flat\",\"p\":{\"r.s\":\"deep\"},\"l\":[1],"
-		  "\"d\":{\"k\":\"first\",\"k\":\"second\"}}"));
+		  "\"d\":{\"k\":\"first\",\"k\":\"second\"},\"e\":{\"\":\"no name\"},"
+		  "\"s\":{\"t.u\":\"first\"},\"s.t\":{\"u\":\"last\"}}"));
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		int r = record_find(&rec, span_cstr(cases[i].path), &field);
 
