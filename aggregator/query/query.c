@@ -37,7 +37,7 @@ int run_read(struct query_run *run, struct rows *rows)
 		return rows->failed;
 	for (size_t i = 0; i < n && !rows->failed; i++)
 		if (field_set_has(&run->needs, names[i]))
-			rows_column(rows, names[i]);
+			rows_stored(rows, names[i]);
 	return rows->failed;
 }
 

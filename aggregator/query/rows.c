@@ -89,6 +89,19 @@ static int gather_ints(struct rows *rows, struct column *column, const uint32_t 
 	return 0;
 }
 
+/* numbers[at[i]] of a list; without numbers, row i has text i. */
+static int gather_numbers(struct rows *rows, struct column *column, const uint32_t *at, uint32_t n)
+{
+	uint32_t *numbers = arena_alloc(rows->arena, n * sizeof(*numbers));
+
+	if (!numbers)
+		return fail_memory(rows);
+	for (uint32_t i = 0; i < n; i++)
+		numbers[i] = column->numbers ? column->numbers[at[i]] : at[i];
+	column->numbers = numbers;
+	return 0;
+}
+
 /* Rows at[0 … n-1] of a column, in place of all its rows. */
 static int gather_column(struct rows *rows, struct column *column, const uint32_t *at, uint32_t n)
 {
@@ -104,6 +117,8 @@ static int gather_column(struct rows *rows, struct column *column, const uint32_
 		column->codes = codes;
 	} else if (column->kind == COLUMN_INT || column->kind == COLUMN_TIME) {
 		r = gather_ints(rows, column, at, n);
+	} else if (column->list) {
+		r = gather_numbers(rows, column, at, n);
 	}
 	if (r >= 0 && column->texts) {
 		struct span *texts = arena_alloc(rows->arena, n * sizeof(*texts));
@@ -118,41 +133,21 @@ static int gather_column(struct rows *rows, struct column *column, const uint32_
 	return r;
 }
 
-/*
- * When one row in eight or fewer is left, the texts of the others aren't made:
- * the fields of a needle, of the last 100 rows.
- */
-static int load_column(struct rows *rows, struct span name, struct column *ret, struct err *reterr)
-{
-	struct row_block *block = rows->block;
-
-	rows->loads++;
-	if (!block->ops->load_some || !rows->picked || rows->n > block->nrows / 8) {
-		rows->values += block->nrows;
-		return block->ops->load(block, name, rows->arena, ret, reterr);
-	}
-	uint64_t *wanted = ARENA_ARRAY(rows->arena, uint64_t, BITMAP_WORDS(block->nrows));
-
-	if (!wanted)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < rows->n; i++)
-		bit_set(wanted, rows->picked[i]);
-	rows->values += rows->n;
-	return block->ops->load_some(block, name, wanted, rows->arena, ret, reterr);
-}
-
 static void load(struct rows *rows, struct rows_field *field)
 {
 	struct err err = {.text = ""};
 	struct column column;
-	int r = load_column(rows, field->source, &column, &err);
+	int r = rows->block->ops->load(rows->block, field->source, rows->arena, &column, &err);
 
+	rows->loads++;
 	field->state = ROWS_LOADED;
 	column_init_empty(&field->column, field->name, rows->n);
 	if (r < 0) {
 		fail(rows, r, err.text[0] ? err.text : "a column could not be read");
 		return;
 	}
+	/* Of a list, the texts of these rows will be made at most. */
+	rows->values += column.list ? rows->n : column.nrows;
 	if (rows->picked)
 		r = gather_column(rows, &column, rows->picked, rows->n);
 	else
@@ -174,7 +169,7 @@ static struct rows_field *loaded(struct rows *rows, struct span name)
 	return field->state == ROWS_LOADED ? field : NULL;
 }
 
-const struct column *rows_column(struct rows *rows, struct span name)
+const struct column *rows_stored(struct rows *rows, struct span name)
 {
 	struct rows_field *field = loaded(rows, name);
 
@@ -184,12 +179,44 @@ const struct column *rows_column(struct rows *rows, struct span name)
 	return &rows->none;
 }
 
+/* A list whose texts can't be made reads as empty. */
+static void make_texts(struct rows *rows, struct rows_field *field)
+{
+	int r = column_make(&field->column, rows->arena);
+
+	if (r == 0)
+		return;
+	rows_list_failed(rows, field->name, r);
+	column_init_empty(&field->column, field->name, rows->n);
+}
+
+int rows_list_failed(struct rows *rows, struct span name, int code)
+{
+	if (code == -ENOMEM)
+		return fail_memory(rows);
+	if (!rows->failed)
+		rows->failed = err_set(&rows->err, code, "stored field %.*s makes no sense",
+				       SPAN_FMT(name));
+	return code;
+}
+
+const struct column *rows_column(struct rows *rows, struct span name)
+{
+	struct rows_field *field = loaded(rows, name);
+
+	if (!field)
+		return rows_stored(rows, name);
+	make_texts(rows, field);
+	return &field->column;
+}
+
 const struct span *rows_texts(struct rows *rows, struct span name)
 {
 	struct rows_field *field = loaded(rows, name);
 	const struct span *texts;
 
 	if (field) {
+		make_texts(rows, field);
 		texts = column_texts(&field->column, rows->arena);
 	} else {
 		column_init_empty(&rows->none, name, rows->n);
@@ -201,10 +228,32 @@ const struct span *rows_texts(struct rows *rows, struct span name)
 	return texts;
 }
 
+/* One text of a list; of the others none is made. */
+static struct span list_text(struct rows *rows, const struct column *column, uint32_t row)
+{
+	struct text_list *list = column->list;
+	uint32_t number = column->numbers ? column->numbers[row] : row;
+	uint64_t *wanted = ARENA_ARRAY(rows->arena, uint64_t, BITMAP_WORDS((size_t)list->n + 1));
+	int r = wanted ? 0 : -ENOMEM;
+
+	if (number == list->n)
+		return SPAN("");
+	if (r == 0) {
+		bit_set(wanted, number);
+		r = text_list_make(list, wanted, rows->arena);
+	}
+	if (r < 0)
+		rows_list_failed(rows, column->name, r);
+	return r < 0 ? SPAN("") : list->texts[number];
+}
+
 struct span rows_text(struct rows *rows, struct span name, uint32_t row)
 {
-	const struct column *column = rows_column(rows, name);
+	const struct column *column = rows_stored(rows, name);
 	char scratch[64];
+
+	if (column->list)
+		return list_text(rows, column, row);
 	struct span text = column_text(column, row, scratch);
 
 	if (text.ptr == scratch)

@@ -63,6 +63,13 @@ void rows_init_block(struct rows *rows, struct arena *arena, struct row_block *b
 
 /* The column of that name; never NULL, empty for a field that no row has. */
 const struct column *rows_column(struct rows *rows, struct span name);
+/*
+ * The same in the form it is stored in: a TEXT column may have a list in place
+ * of texts.  For filters, and whoever can tell by shapes what texts are.
+ */
+const struct column *rows_stored(struct rows *rows, struct span name);
+/* Note that texts of a list of column `name` could not be made; returns rows->failed. */
+int rows_list_failed(struct rows *rows, struct span name, int code);
 /* Its values as n texts; never NULL unless the arena is used up (then failed is set). */
 const struct span *rows_texts(struct rows *rows, struct span name);
 /* One value; prefer the two above in loops. */

@@ -46,12 +46,6 @@ int presence_get(struct cursor *in, uint32_t nrows, struct arena *arena, const u
 	return 0;
 }
 
-void presence_spread_texts(struct span *texts, uint32_t nrows, const uint64_t *present, size_t n)
-{
-	for (size_t i = nrows; present && i-- > 0;)
-		texts[i] = bit_get(present, i) ? texts[--n] : (struct span){0};
-}
-
 void presence_spread_ints(int64_t *ints, uint32_t nrows, const uint64_t *present, size_t n)
 {
 	for (size_t i = nrows; present && i-- > 0;)
@@ -73,13 +67,11 @@ static int const_put(struct codec_context *ctx, const struct values *values, str
 }
 
 static int const_get(const struct column_entry *entry, struct cursor *in, uint32_t nrows,
-		     const uint64_t *wanted, struct arena *tmp, struct arena *keep,
-		     struct column *ret)
+		     struct arena *tmp, struct arena *keep, struct column *ret)
 {
 	struct span value = arena_dup(keep, entry->value);
 
 	(void)in;
-	(void)wanted;
 	(void)tmp;
 	if (entry->value.len && !value.ptr)
 		return -ENOMEM;
@@ -87,7 +79,7 @@ static int const_get(const struct column_entry *entry, struct cursor *in, uint32
 	return 0;
 }
 
-const struct codec codec_const = {"const", const_put, const_get};
+const struct codec codec_const = {.name = "const", .put = const_put, .get = const_get};
 
 /* The largest of 10^9, 10^6, 10^3, 1 that divides them all: services log ms or µs. */
 static int64_t common_unit(const int64_t *times, size_t n)
@@ -120,14 +112,12 @@ static int time_put(struct codec_context *ctx, const struct values *values, stru
 }
 
 static int time_get(const struct column_entry *entry, struct cursor *in, uint32_t nrows,
-		    const uint64_t *wanted, struct arena *tmp, struct arena *keep,
-		    struct column *ret)
+		    struct arena *tmp, struct arena *keep, struct column *ret)
 {
 	int64_t *times = ARENA_ARRAY(keep, int64_t, nrows);
 	uint64_t unit = cursor_varint(in);
 
 	(void)entry;
-	(void)wanted;
 	(void)tmp;
 	if (!times)
 		return -ENOMEM;
@@ -139,4 +129,4 @@ static int time_get(const struct column_entry *entry, struct cursor *in, uint32_
 	return r;
 }
 
-const struct codec codec_time = {"time", time_put, time_get};
+const struct codec codec_time = {.name = "time", .put = time_put, .get = time_get};

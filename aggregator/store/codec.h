@@ -77,13 +77,12 @@ struct codec {
 		   struct column_entry *entry);
 	/*
 	 * `tmp` lives as long as the call, `keep` as long as the column.  `in`
-	 * is the verified chunk, with INTS_SLACK bytes behind it.  Texts of
-	 * rows that aren't `wanted` may stay empty; NULL = all are.
+	 * is the verified chunk, with INTS_SLACK bytes behind it.
 	 * 0, -EBADMSG, -ENOMEM.
 	 */
 	int (*get)(const struct column_entry *entry, struct cursor *in, uint32_t nrows,
-		   const uint64_t *wanted, struct arena *tmp, struct arena *keep,
-		   struct column *ret);
+		   struct arena *tmp, struct arena *keep, struct column *ret);
+	bool borrows; /* the column has a list that reads on in the chunk: it must be kept */
 };
 
 extern const struct codec *const codecs[CODEC_COUNT];
@@ -96,7 +95,6 @@ void presence_put(struct codec_context *ctx, const struct values *values, struct
 int presence_get(struct cursor *in, uint32_t nrows, struct arena *arena, const uint64_t **ret,
 		 size_t *ret_n);
 /* Put `n` packed elements of a row array where `present` has its bits, from the back. */
-void presence_spread_texts(struct span *texts, uint32_t nrows, const uint64_t *present, size_t n);
 void presence_spread_ints(int64_t *ints, uint32_t nrows, const uint64_t *present, size_t n);
 
 #endif

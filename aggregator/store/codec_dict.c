@@ -69,21 +69,20 @@ static uint8_t largest(struct span codes)
 }
 
 static int dict_get(const struct column_entry *entry, struct cursor *in, uint32_t nrows,
-		    const uint64_t *wanted, struct arena *tmp, struct arena *keep,
-		    struct column *ret)
+		    struct arena *tmp, struct arena *keep, struct column *ret)
 {
 	uint64_t n = cursor_varint(in);
 	struct span codes;
 
 	(void)entry;
-	(void)wanted;
+	(void)tmp;
 	if (in->failed || n == 0 || n > DICT_MAX)
 		return -EBADMSG;
 	struct span *dict = ARENA_ARRAY(keep, struct span, n);
 
 	if (!dict)
 		return -ENOMEM;
-	int r = strings_get(in, NULL, tmp, keep, dict, n);
+	int r = strings_get(in, keep, dict, n);
 
 	r = r < 0 ? r : zip_get(in, keep, &codes);
 	if (r < 0)
@@ -100,4 +99,4 @@ static int dict_get(const struct column_entry *entry, struct cursor *in, uint32_
 	return 0;
 }
 
-const struct codec codec_dict = {"dict", dict_put, dict_get};
+const struct codec codec_dict = {.name = "dict", .put = dict_put, .get = dict_get};

@@ -124,64 +124,92 @@ static int hex_put(struct codec_context *ctx, const struct values *values, struc
 	return r < 0 ? r : 1;
 }
 
-/* The `n` ids that follow, as texts: those `wanted`, or all. */
-static int read_ids(struct cursor *in, enum layout layout, size_t id_len, const uint64_t *wanted,
-		    struct arena *keep, struct span *texts, size_t n)
-{
-	struct digit_pairs pairs;
-	size_t len = text_len(layout, id_len);
-	struct span ids = cursor_bytes(in, (uint64_t)n * id_len);
-	char *text = arena_alloc(keep, n * len);
+struct id_list {
+	struct text_list list; /* first: the list's functions get a pointer to it */
+	enum layout layout;
+	size_t id_len;
+	const uint8_t *ids; /* of the chunk */
+};
 
-	if (in->failed)
-		return -EBADMSG;
+static int make_texts(struct text_list *list, const uint64_t *wanted, struct arena *arena)
+{
+	const struct id_list *l = (const struct id_list *)list;
+	size_t len = text_len(l->layout, l->id_len), n = 0, words = BITMAP_WORDS(list->n);
+	struct digit_pairs pairs;
+
+	for (size_t w = 0; w < words; w++)
+		n += (size_t)__builtin_popcountll(wanted[w]);
+	char *text = arena_alloc(arena, n * len);
+
 	if (!text)
 		return -ENOMEM;
 	fill_pairs(&pairs);
-	for (size_t i = 0; i < n; i++) {
-		if (wanted && !bit_get(wanted, i))
-			continue;
-		write_id(&pairs, layout, (const uint8_t *)ids.ptr + i * id_len, id_len, text);
-		texts[i] = span_of(text, len);
-		text += len;
+	for (size_t w = 0; w < words; w++) {
+		for (uint64_t left = wanted[w]; left; left &= left - 1) {
+			size_t i = w * 64 + (size_t)__builtin_ctzll(left);
+
+			if (list->texts[i].ptr)
+				continue;
+			write_id(&pairs, l->layout, l->ids + i * l->id_len, l->id_len, text);
+			list->texts[i] = span_of(text, len);
+			text += len;
+		}
 	}
+	return 0;
+}
+
+/* Bytes are compared, not digits. */
+static void find_equal(const struct text_list *list, struct span text, uint8_t *ret)
+{
+	const struct id_list *l = (const struct id_list *)list;
+	uint8_t id[ID_MAX];
+	bool is_id = read_id(l->layout, text, l->id_len, id);
+
+	for (size_t i = 0; i < list->n; i++)
+		ret[i] = is_id && memcmp(l->ids + i * l->id_len, id, l->id_len) == 0;
+}
+
+/* The `n` ids that follow. */
+static int id_list(struct cursor *in, enum layout layout, size_t id_len, uint64_t n,
+		   struct arena *keep, struct text_list **ret)
+{
+	struct id_list *l = ARENA_NEW(keep, struct id_list);
+	struct span ids = cursor_bytes(in, n * id_len);
+
+	if (in->failed)
+		return -EBADMSG;
+	if (!l)
+		return -ENOMEM;
+	*l = (struct id_list){.list = {.n = (uint32_t)n, .make = make_texts, .equal = find_equal},
+			      .layout = layout,
+			      .id_len = id_len,
+			      .ids = (const uint8_t *)ids.ptr};
+	*ret = &l->list;
 	return 0;
 }
 
 static int hex_get(const struct column_entry *entry, struct cursor *in, uint32_t nrows,
-		   const uint64_t *wanted, struct arena *tmp, struct arena *keep,
-		   struct column *ret)
+		   struct arena *tmp, struct arena *keep, struct column *ret)
 {
-	struct span *texts = ARENA_ARRAY(keep, struct span, nrows);
 	uint8_t layout = cursor_u8(in), id_len = cursor_u8(in);
 	const uint64_t *present;
+	struct text_list *list;
 	size_t n;
-	int r;
 
 	(void)entry;
-	if (!texts)
-		return -ENOMEM;
 	if (layout > LAYOUT_UUID || id_len > ID_MAX || (layout == LAYOUT_UUID && id_len != 16))
 		return -EBADMSG;
-	r = presence_get(in, nrows, tmp, &present, &n);
-	if (r < 0)
-		return r;
-	if (cursor_u8(in)) {
-		uint64_t nlist = cursor_varint(in);
-		struct span *list = nlist <= n ? ARENA_ARRAY(tmp, struct span, nlist) : NULL;
+	int r = presence_get(in, nrows, tmp, &present, &n);
 
-		if (in->failed || !list)
-			return in->failed || nlist > n ? -EBADMSG : -ENOMEM;
-		r = read_ids(in, layout, id_len, NULL, keep, list, nlist);
-		r = r < 0 ? r : codes_get(in, tmp, list, nlist, texts, n);
-	} else {
-		r = read_ids(in, layout, id_len, present ? NULL : wanted, keep, texts, n);
-	}
 	if (r < 0)
 		return r;
-	presence_spread_texts(texts, nrows, present, n);
-	*ret = (struct column){.kind = COLUMN_TEXT, .nrows = nrows, .texts = texts};
-	return 0;
+	bool repeats = cursor_u8(in) != 0;
+	uint64_t nlist = repeats ? cursor_varint(in) : n;
+
+	if (in->failed || nlist > n)
+		return -EBADMSG;
+	r = id_list(in, layout, id_len, nlist, keep, &list);
+	return r < 0 ? r : list_column(in, list, repeats, present, n, nrows, keep, ret);
 }
 
-const struct codec codec_hex = {"hex", hex_put, hex_get};
+const struct codec codec_hex = {.name = "hex", .put = hex_put, .get = hex_get, .borrows = true};

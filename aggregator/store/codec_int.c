@@ -96,8 +96,7 @@ static const uint64_t *invert(const uint64_t *present, uint32_t nrows, struct ar
 }
 
 static int int_get(const struct column_entry *entry, struct cursor *in, uint32_t nrows,
-		   const uint64_t *wanted, struct arena *tmp, struct arena *keep,
-		   struct column *ret)
+		   struct arena *tmp, struct arena *keep, struct column *ret)
 {
 	uint8_t form = cursor_u8(in), scale = cursor_u8(in);
 	int64_t *ints = arena_alloc(keep, nrows * sizeof(*ints));
@@ -105,7 +104,6 @@ static int int_get(const struct column_entry *entry, struct cursor *in, uint32_t
 	size_t n;
 
 	(void)entry;
-	(void)wanted;
 	if (in->failed || form > FORM_FIXED || scale > DECIMAL_SCALE_MAX)
 		return -EBADMSG;
 	if (!ints)
@@ -127,4 +125,4 @@ static int int_get(const struct column_entry *entry, struct cursor *in, uint32_t
 	return keep->overflowed ? -ENOMEM : 0;
 }
 
-const struct codec codec_int = {"int", int_put, int_get};
+const struct codec codec_int = {.name = "int", .put = int_put, .get = int_get};

@@ -6,6 +6,7 @@
  */
 #include "aggregator/store/codes.h"
 #include "aggregator/store/ints.h"
+#include "aggregator/store/scratch.h"
 #include "aggregator/store/strings.h"
 #include <errno.h>
 
@@ -21,21 +22,54 @@ int codes_put(struct codec_context *ctx, struct buf *out, const uint32_t *codes,
 	return 0;
 }
 
-int codes_get(struct cursor *in, struct arena *tmp, const struct span *list, size_t nlist,
-	      struct span *rows, size_t n)
+int numbers_get(struct cursor *in, uint32_t limit, uint32_t *ret, size_t n)
 {
-	int64_t *codes = ARENA_ARRAY(tmp, int64_t, n);
-
-	if (!codes)
-		return -ENOMEM;
-	int r = ints_get(in, codes, n);
+	struct arena *tmp = scratch_take();
+	int64_t *wide = tmp ? arena_alloc(tmp, n * sizeof(*wide)) : NULL;
+	int r = wide ? ints_get(in, wide, n) : -ENOMEM;
+	uint64_t max = 0;
 
 	for (size_t i = 0; r == 0 && i < n; i++) {
-		if (codes[i] < 0 || (uint64_t)codes[i] >= nlist)
-			return -EBADMSG;
-		rows[i] = list[codes[i]];
+		uint64_t number = (uint64_t)wide[i];
+
+		max = number > max ? number : max;
+		ret[i] = (uint32_t)number;
 	}
-	return r;
+	if (tmp)
+		scratch_give(tmp);
+	return r < 0 ? r : n && max >= limit ? -EBADMSG : 0;
+}
+
+/* From the back, so that packed numbers make room for themselves; `none` where there is no bit. */
+static void spread_numbers(uint32_t *numbers, uint32_t nrows, const uint64_t *present, size_t n,
+			   uint32_t none)
+{
+	for (size_t i = nrows; i-- > 0;)
+		numbers[i] = bit_get(present, i) ? numbers[--n] : none;
+}
+
+int list_column(struct cursor *in, struct text_list *list, bool repeats, const uint64_t *present,
+		size_t n, uint32_t nrows, struct arena *keep, struct column *ret)
+{
+	uint32_t *numbers = NULL;
+	int r = 0;
+
+	if (repeats || present) {
+		numbers = arena_alloc(keep, ((size_t)nrows + 1) * sizeof(*numbers));
+		if (!numbers)
+			return -ENOMEM;
+	}
+	if (repeats)
+		r = numbers_get(in, list->n, numbers, n);
+	for (size_t i = 0; !repeats && present && i < n; i++)
+		numbers[i] = (uint32_t)i;
+	if (r < 0)
+		return r;
+	if (present)
+		spread_numbers(numbers, nrows, present, n, list->n);
+	*ret = (struct column){
+		.kind = COLUMN_TEXT, .nrows = nrows, .list = list, .numbers = numbers};
+	return 0;
 }
 
 static int text_put(struct codec_context *ctx, const struct values *values, struct buf *out,
@@ -58,44 +92,24 @@ static int text_put(struct codec_context *ctx, const struct values *values, stru
 	return r < 0 ? r : 1;
 }
 
-static int read_texts(struct cursor *in, const uint64_t *wanted, struct arena *tmp,
-		      struct arena *keep, struct span *texts, size_t n)
+static int text_get(const struct column_entry *entry, struct cursor *in, uint32_t nrows,
+		    struct arena *tmp, struct arena *keep, struct column *ret)
 {
-	if (cursor_u8(in) == 0)
-		return strings_get(in, wanted, tmp, keep, texts, n);
-	uint64_t nlist = cursor_varint(in);
+	const uint64_t *present;
+	struct text_list *list;
+	size_t n;
+	int r = presence_get(in, nrows, tmp, &present, &n);
+
+	(void)entry;
+	if (r < 0)
+		return r;
+	bool repeats = cursor_u8(in) != 0;
+	uint64_t nlist = repeats ? cursor_varint(in) : n;
 
 	if (in->failed || nlist > n)
 		return -EBADMSG;
-	struct span *list = ARENA_ARRAY(tmp, struct span, nlist);
-
-	if (!list)
-		return -ENOMEM;
-	int r = strings_get(in, NULL, tmp, keep, list, nlist);
-
-	return r < 0 ? r : codes_get(in, tmp, list, nlist, texts, n);
+	r = strings_list(in, keep, nlist, &list);
+	return r < 0 ? r : list_column(in, list, repeats, present, n, nrows, keep, ret);
 }
 
-static int text_get(const struct column_entry *entry, struct cursor *in, uint32_t nrows,
-		    const uint64_t *wanted, struct arena *tmp, struct arena *keep,
-		    struct column *ret)
-{
-	struct span *texts = ARENA_ARRAY(keep, struct span, nrows);
-	const uint64_t *present;
-	size_t n;
-
-	(void)entry;
-	if (!texts)
-		return -ENOMEM;
-	int r = presence_get(in, nrows, tmp, &present, &n);
-
-	/* Place and row are the same only where every row has a text. */
-	r = r < 0 ? r : read_texts(in, present ? NULL : wanted, tmp, keep, texts, n);
-	if (r < 0)
-		return r;
-	presence_spread_texts(texts, nrows, present, n);
-	*ret = (struct column){.kind = COLUMN_TEXT, .nrows = nrows, .texts = texts};
-	return 0;
-}
-
-const struct codec codec_text = {"text", text_put, text_get};
+const struct codec codec_text = {.name = "text", .put = text_put, .get = text_get, .borrows = true};

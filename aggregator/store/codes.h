@@ -1,5 +1,5 @@
 /*
- * codes.h - a list of distinct texts and a number a row.
+ * codes.h - a list of texts and a number a row.
  */
 #ifndef SLUICE_STORE_CODES_H
 #define SLUICE_STORE_CODES_H
@@ -8,8 +8,13 @@
 
 /* The numbers, bit-packed.  0 or -ENOMEM. */
 int codes_put(struct codec_context *ctx, struct buf *out, const uint32_t *codes, size_t n);
-/* rows[i] = list[number i], for the `n` numbers that follow.  0, -EBADMSG, -ENOMEM. */
-int codes_get(struct cursor *in, struct arena *tmp, const struct span *list, size_t nlist,
-	      struct span *rows, size_t n);
+/* `n` numbers below `limit` that follow.  0, -EBADMSG, -ENOMEM. */
+int numbers_get(struct cursor *in, uint32_t limit, uint32_t *ret, size_t n);
+/*
+ * The column of a list: as many rows as `present` has bits have a text each,
+ * the one of their number where numbers follow (`repeats`), else the next one.
+ */
+int list_column(struct cursor *in, struct text_list *list, bool repeats, const uint64_t *present,
+		size_t n, uint32_t nrows, struct arena *keep, struct column *ret);
 
 #endif

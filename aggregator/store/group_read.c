@@ -131,17 +131,17 @@ static int read_chunk(const struct group *group, const struct column_entry *entr
 }
 
 static int read_column(const struct group *group, const struct column_entry *entry,
-		       const uint64_t *wanted, struct arena *tmp, struct arena *keep,
-		       struct column *ret)
+		       struct arena *tmp, struct arena *keep, struct column *ret)
 {
+	const struct codec *codec = codecs[entry->codec];
 	struct span chunk;
-	int r = read_chunk(group, entry, tmp, &chunk);
+	int r = read_chunk(group, entry, codec->borrows ? keep : tmp, &chunk);
 
 	if (r < 0)
 		return r;
 	struct cursor in = cursor_of(chunk);
 
-	r = codecs[entry->codec]->get(entry, &in, group->info.nrows, wanted, tmp, keep, ret);
+	r = codec->get(entry, &in, group->info.nrows, tmp, keep, ret);
 	if (r < 0)
 		return r;
 	if (cursor_left(&in))
@@ -150,17 +150,27 @@ static int read_column(const struct group *group, const struct column_entry *ent
 	return entry->name.len && !ret->name.ptr ? -ENOMEM : 0;
 }
 
-int group_column(const struct group *group, const struct column_entry *entry,
-		 const uint64_t *wanted, struct arena *arena, struct column *ret)
+int group_column(const struct group *group, const struct column_entry *entry, struct arena *arena,
+		 struct column *ret)
 {
 	struct arena *tmp = scratch_take();
 
 	if (!tmp)
 		return -ENOMEM;
-	int r = read_column(group, entry, wanted, tmp, arena, ret);
+	int r = read_column(group, entry, tmp, arena, ret);
 
 	scratch_give(tmp);
 	return r;
+}
+
+/* Read the column, and make what is only made when somebody asks. */
+static int try_column(const struct group *group, const struct column_entry *entry,
+		      struct arena *arena)
+{
+	struct column column;
+	int r = group_column(group, entry, arena, &column);
+
+	return r < 0 ? r : column_make(&column, arena);
 }
 
 static int verify_filter(const struct group *group, const struct column_entry *entry,
@@ -198,11 +208,10 @@ int group_verify(const struct group *group, bool deep, struct err *reterr)
 
 	for (size_t i = 0; i < directory.ncolumns; i++) {
 		const struct column_entry *entry = &directory.columns[i];
-		struct column column;
 		struct span chunk;
 
 		arena_reset(&arena);
-		r = deep ? group_column(group, entry, NULL, &arena, &column)
+		r = deep ? try_column(group, entry, &arena)
 			 : read_chunk(group, entry, &arena, &chunk);
 		if (r < 0)
 			return err_set(reterr, r, "column %.*s: %s", SPAN_FMT(entry->name),

@@ -24,14 +24,14 @@ static int explain(struct err *reterr, int code, struct span name)
 }
 
 static int load(const struct group *group, const struct directory *directory, struct span name,
-		const uint64_t *wanted, struct arena *arena, struct column *ret)
+		struct arena *arena, struct column *ret)
 {
 	bool id = span_eq(name, SPAN("_stream_id"));
 	const struct column_entry *entry = directory_find(directory, id ? SPAN("_stream") : name);
 	int r;
 
 	if (entry) {
-		r = group_column(group, entry, id ? NULL : wanted, arena, ret);
+		r = group_column(group, entry, arena, ret);
 		return r < 0 || !id ? r : stream_id_column(ret, arena);
 	}
 	entry = directory_find(directory, OVERFLOW_NAME);
@@ -43,14 +43,14 @@ static int load(const struct group *group, const struct directory *directory, st
 	struct arena scratch;
 
 	arena_init(&scratch, OVERFLOW_SCRATCH);
-	r = group_column(group, entry, wanted, &scratch, &overflow);
+	r = group_column(group, entry, &scratch, &overflow);
 	r = r < 0 ? r : overflow_column(&overflow, name, &scratch, arena, ret);
 	arena_release(&scratch);
 	return r;
 }
 
-static int view_load_some(struct row_block *block, struct span name, const uint64_t *wanted,
-			  struct arena *arena, struct column *ret, struct err *reterr)
+static int view_load(struct row_block *block, struct span name, struct arena *arena,
+		     struct column *ret, struct err *reterr)
 {
 	struct directory directory;
 	struct arena tmp;
@@ -58,15 +58,9 @@ static int view_load_some(struct row_block *block, struct span name, const uint6
 	arena_init(&tmp, DIRECTORY_MAX);
 	int r = group_directory(group_of(block), &tmp, &directory);
 
-	r = r < 0 ? r : load(group_of(block), &directory, name, wanted, arena, ret);
+	r = r < 0 ? r : load(group_of(block), &directory, name, arena, ret);
 	arena_release(&tmp);
 	return r < 0 ? explain(reterr, r, name) : 0;
-}
-
-static int view_load(struct row_block *block, struct span name, struct arena *arena,
-		     struct column *ret, struct err *reterr)
-{
-	return view_load_some(block, name, NULL, arena, ret, reterr);
 }
 
 static int add_names(const struct group *group, const struct directory *directory,
@@ -82,7 +76,8 @@ static int add_names(const struct group *group, const struct directory *director
 			r = names_add(names, entry->name);
 			continue;
 		}
-		r = group_column(group, entry, NULL, arena, &overflow);
+		r = group_column(group, entry, arena, &overflow);
+		r = r < 0 ? r : column_make(&overflow, arena);
 		r = r < 0 ? r : overflow_names(&overflow, names);
 	}
 	return r;
@@ -193,7 +188,6 @@ static void view_release(struct row_block *block)
 
 static const struct row_block_ops view_ops = {
 	.load = view_load,
-	.load_some = view_load_some,
 	.names = view_names,
 	.may_have_tokens = view_may_have_tokens,
 	.range = view_range,

@@ -134,3 +134,16 @@ int ints_get(struct cursor *in, int64_t *values, size_t n)
 	}
 	return 0;
 }
+
+int ints_skip(struct cursor *in, size_t n)
+{
+	for (size_t i = 0; i < n && !in->failed; i += RUN) {
+		unsigned width = cursor_u8(in) & ~RUN_STEPS & 0xff;
+
+		(void)cursor_zigzag(in);
+		if (width > 64)
+			in->failed = true;
+		(void)cursor_bytes(in, ((n - i < RUN ? n - i : RUN) * width + 7) / 8);
+	}
+	return in->failed ? -EBADMSG : 0;
+}

@@ -28,5 +28,7 @@ void ints_put(struct buf *out, const int64_t *values, size_t n);
  * their contents don't matter.  0 or -EBADMSG.
  */
 int ints_get(struct cursor *in, int64_t *ret_values, size_t n);
+/* Go past `n` values unread.  0 or -EBADMSG. */
+int ints_skip(struct cursor *in, size_t n);
 
 #endif

@@ -93,6 +93,10 @@ int overflow_column(struct column *overflow, struct span name, struct arena *scr
 		ret->value = keep_member(overflow->value, name, scratch, arena);
 		return arena->overflowed || scratch->overflowed ? -ENOMEM : 0;
 	}
+	int r = column_make(overflow, scratch);
+
+	if (r < 0)
+		return r;
 	const struct span *objects = column_texts(overflow, scratch);
 	struct span *texts = ARENA_ARRAY(arena, struct span, overflow->nrows);
 

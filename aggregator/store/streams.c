@@ -134,6 +134,10 @@ int stream_id_column(struct column *column, struct arena *arena)
 		column->dict = ids_of(column->dict, column->ndict, arena);
 		return column->dict ? 0 : -ENOMEM;
 	}
+	int r = column_make(column, arena);
+
+	if (r < 0)
+		return r;
 	column->texts = ids_of(column->texts, column->nrows, arena);
 	return column->texts ? 0 : -ENOMEM;
 }

@@ -44,6 +44,13 @@ int plain_get(struct cursor *in, struct arena *tmp, struct arena *keep, struct s
 	return bytes.len ? -EBADMSG : 0;
 }
 
+int plain_skip(struct cursor *in, size_t n)
+{
+	int r = ints_skip(in, n);
+
+	return r < 0 ? r : zip_skip(in);
+}
+
 int strings_put(struct codec_context *ctx, struct buf *out, const struct span *texts, size_t n)
 {
 	size_t begin = out->len;
@@ -58,15 +65,39 @@ int strings_put(struct codec_context *ctx, struct buf *out, const struct span *t
 	return plain_put(ctx, out, texts, n);
 }
 
-int strings_get(struct cursor *in, const uint64_t *wanted, struct arena *tmp, struct arena *keep,
-		struct span *ret, size_t n)
+static int plain_list(struct cursor *in, struct arena *keep, size_t n, struct text_list **ret)
+{
+	struct text_list *list = ARENA_NEW(keep, struct text_list);
+	struct span *texts = ARENA_ARRAY(keep, struct span, n + 1);
+
+	if (!list || !texts)
+		return -ENOMEM;
+	int r = plain_get(in, keep, keep, texts, n);
+
+	*list = (struct text_list){.n = (uint32_t)n, .made = true, .texts = texts};
+	*ret = list;
+	return r;
+}
+
+int strings_list(struct cursor *in, struct arena *keep, size_t n, struct text_list **ret)
 {
 	switch (cursor_u8(in)) {
 	case FORM_PLAIN:
-		return plain_get(in, tmp, keep, ret, n);
+		return plain_list(in, keep, n, ret);
 	case FORM_TEMPLATES:
-		return templates_get(in, wanted, tmp, keep, ret, n);
+		return templates_list(in, keep, n, ret);
 	default:
 		return -EBADMSG;
 	}
+}
+
+int strings_get(struct cursor *in, struct arena *keep, struct span *ret, size_t n)
+{
+	struct text_list *list;
+	int r = strings_list(in, keep, n, &list);
+
+	r = r < 0 ? r : text_list_make(list, NULL, keep);
+	if (r == 0)
+		memcpy(ret, list->texts, n * sizeof(*ret));
+	return r;
 }

@@ -16,7 +16,10 @@
  *	templates := varint ntemplates · plain strings of the templates ·
  *	             ids (section of bytes, or ints) · varint bytes of all texts ·
  *	             a slot after the other: u8 kind · ints ·
- *	             varint ntexts · plain strings of the slots of kind text
+ *	             varint ntexts · plain strings of the slots of texts
+ *
+ * What is read is a text_list: a query knows the templates before any text is
+ * made.
  */
 #ifndef SLUICE_STORE_STRINGS_H
 #define SLUICE_STORE_STRINGS_H
@@ -26,18 +29,20 @@
 /* 0, or -ENOMEM; other errors are out->failed. */
 int strings_put(struct codec_context *ctx, struct buf *out, const struct span *texts, size_t n);
 /*
- * Read `n` texts into the arena `keep`; those that aren't `wanted` (a bitmap;
- * NULL = all are) may stay as they are.  0, -EBADMSG, -ENOMEM.
+ * Open a list of `n` texts in the arena `keep`; the bytes of `in` must live as
+ * long.  0, -EBADMSG, -ENOMEM.
  */
-int strings_get(struct cursor *in, const uint64_t *wanted, struct arena *tmp, struct arena *keep,
-		struct span *ret, size_t n);
+int strings_list(struct cursor *in, struct arena *keep, size_t n, struct text_list **ret);
+/* Read `n` texts into the arena `keep`.  0, -EBADMSG, -ENOMEM. */
+int strings_get(struct cursor *in, struct arena *keep, struct span *ret, size_t n);
 
 /* The two forms, for strings.c. */
 int plain_put(struct codec_context *ctx, struct buf *out, const struct span *texts, size_t n);
 int plain_get(struct cursor *in, struct arena *tmp, struct arena *keep, struct span *ret, size_t n);
+/* Go past them unread.  0 or -EBADMSG. */
+int plain_skip(struct cursor *in, size_t n);
 /* 1: stored; 0: not worth it, `out` as it was. */
 int templates_put(struct codec_context *ctx, struct buf *out, const struct span *texts, size_t n);
-int templates_get(struct cursor *in, const uint64_t *wanted, struct arena *tmp, struct arena *keep,
-		  struct span *ret, size_t n);
+int templates_list(struct cursor *in, struct arena *keep, size_t n, struct text_list **ret);
 
 #endif

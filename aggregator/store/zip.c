@@ -121,17 +121,39 @@ static int inflate(struct span packed, char *raw, size_t raw_len)
 	return ZSTD_isError(n) || n != raw_len ? -EBADMSG : 0;
 }
 
-int zip_get(struct cursor *in, struct arena *arena, struct span *ret)
+/* The next section's bytes as they are stored. */
+static int read_section(struct cursor *in, uint8_t *ret_method, uint64_t *ret_raw_len,
+			struct span *ret)
 {
 	uint8_t method = cursor_u8(in);
 	uint64_t raw_len = cursor_varint(in);
 
 	if (in->failed || raw_len > SECTION_MAX || method > METHOD_ZSTD)
 		return -EBADMSG;
-	struct span stored = method == METHOD_RAW ? cursor_bytes(in, raw_len) : cursor_span(in);
+	*ret_method = method;
+	*ret_raw_len = raw_len;
+	*ret = method == METHOD_RAW ? cursor_bytes(in, raw_len) : cursor_span(in);
+	return in->failed ? -EBADMSG : 0;
+}
 
-	if (in->failed)
-		return -EBADMSG;
+int zip_skip(struct cursor *in)
+{
+	uint8_t method;
+	uint64_t raw_len;
+	struct span stored;
+
+	return read_section(in, &method, &raw_len, &stored);
+}
+
+int zip_get(struct cursor *in, struct arena *arena, struct span *ret)
+{
+	uint8_t method;
+	uint64_t raw_len;
+	struct span stored;
+	int r = read_section(in, &method, &raw_len, &stored);
+
+	if (r < 0)
+		return r;
 	char *raw = arena_alloc(arena, raw_len + INTS_SLACK);
 
 	if (!raw)
@@ -140,8 +162,7 @@ int zip_get(struct cursor *in, struct arena *arena, struct span *ret)
 	if (method == METHOD_RAW) {
 		memcpy(raw, stored.len ? stored.ptr : "", raw_len);
 	} else {
-		int r = inflate(stored, raw, raw_len);
-
+		r = inflate(stored, raw, raw_len);
 		if (r < 0)
 			return r;
 	}

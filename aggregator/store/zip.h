@@ -27,5 +27,7 @@ void zip_put(struct zip *zip, struct buf *out, struct span raw);
  * 0, -EBADMSG, -ENOMEM (the arena's budget).
  */
 int zip_get(struct cursor *in, struct arena *arena, struct span *ret);
+/* Go past a section unread.  0 or -EBADMSG. */
+int zip_skip(struct cursor *in);
 
 #endif

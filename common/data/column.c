@@ -1,6 +1,8 @@
 #include "common/data/column.h"
+#include "common/base/check.h"
 #include "common/base/num.h"
 #include "common/data/timestamp.h"
+#include <errno.h>
 
 void column_init_empty(struct column *column, struct span name, uint32_t nrows)
 {
@@ -47,6 +49,7 @@ struct span column_text(const struct column *column, size_t row, char *scratch)
 {
 	if (column->texts)
 		return column->texts[row];
+	CHECK(!column->list);
 	switch (column->kind) {
 	case COLUMN_CONST:
 		return column->value;
@@ -66,10 +69,53 @@ struct span column_text(const struct column *column, size_t row, char *scratch)
 	return SPAN("");
 }
 
+/* Which texts of the list the rows have; NULL past the budget. */
+static uint64_t *used_texts(const struct column *column, struct arena *arena)
+{
+	uint64_t *bits = ARENA_ARRAY(arena, uint64_t, BITMAP_WORDS((size_t)column->list->n + 1));
+
+	for (uint32_t row = 0; bits && row < column->nrows; row++)
+		bit_set(bits, column->numbers[row]);
+	if (bits)
+		bit_clear(bits, column->list->n);
+	return bits;
+}
+
+int column_make(struct column *column, struct arena *arena)
+{
+	struct text_list *list = column->list;
+
+	if (column->texts || !list)
+		return 0;
+	uint64_t *used = column->numbers ? used_texts(column, arena) : NULL;
+
+	if (column->numbers && !used)
+		return -ENOMEM;
+	int r = text_list_make(list, used, arena);
+
+	if (r < 0)
+		return r;
+	column->texts = list->texts;
+	if (column->numbers) {
+		struct span *texts = arena_alloc(arena, column->nrows * sizeof(*texts));
+
+		if (!texts)
+			return -ENOMEM;
+		for (uint32_t row = 0; row < column->nrows; row++)
+			texts[row] = list->texts[column->numbers[row]];
+		column->texts = texts;
+	}
+	column->list = NULL;
+	column->numbers = NULL;
+	return 0;
+}
+
 const struct span *column_texts(struct column *column, struct arena *arena)
 {
 	char scratch[COLUMN_SCRATCH];
 
+	if (column_make(column, arena) < 0)
+		return NULL;
 	if (column->texts)
 		return column->texts;
 	struct span *texts = arena_alloc(arena, column->nrows * sizeof(*texts));

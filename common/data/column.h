@@ -12,7 +12,7 @@
  *	INT    ints[row], scale, fixed       decimal: text is ints/10^scale, with `scale` digits
  *	                                     behind the point if fixed, else no trailing zeros
  *	TIME   ints[row]                     ns since the epoch; text is RFC 3339, 9 digits
- *	TEXT   texts[row]
+ *	TEXT   texts[row], or a list of texts that are not made yet
  *
  * A row without the field has the empty text: LogsQL does not tell absent from
  * empty.  INT columns mark such rows in `absent`.  A stored form must give
@@ -29,6 +29,7 @@
 #include "common/base/arena.h"
 #include "common/base/err.h"
 #include "common/base/span.h"
+#include "common/data/text_list.h"
 #include <stdint.h>
 
 #define ROW_BLOCK_MAX  65536
@@ -49,6 +50,12 @@ struct column {
 	const int64_t *ints;      /* INT, TIME */
 	const uint64_t *absent;   /* INT: bitmap of rows without the field; NULL = none */
 	const struct span *texts; /* TEXT; for other kinds filled by column_texts() */
+	/*
+	 * TEXT whose `texts` are NULL: row i has text numbers[i] of the list, where
+	 * list->n stands for the empty one; without numbers, text i.
+	 */
+	struct text_list *list;
+	const uint32_t *numbers;
 };
 
 static inline bool bit_get(const uint64_t *bits, size_t i)
@@ -70,9 +77,14 @@ static inline void bit_clear(uint64_t *bits, size_t i)
 
 /* A column that is empty in all rows. */
 void column_init_empty(struct column *column, struct span name, uint32_t nrows);
-/* One value as text; formatted into `scratch` (COLUMN_SCRATCH) when it is not stored as text. */
+/*
+ * One value as text; formatted into `scratch` (COLUMN_SCRATCH) when it is not
+ * stored as text.  Texts of a list must have been made.
+ */
 struct span column_text(const struct column *column, size_t row, char *scratch);
-/* All values as an array of texts, made once; NULL past the arena's budget. */
+/* Make the texts of a list, after which the column has no list.  0, -ENOMEM, -EBADMSG. */
+int column_make(struct column *column, struct arena *arena);
+/* All values as an array of texts, made once; NULL where column_make() fails. */
 const struct span *column_texts(struct column *column, struct arena *arena);
 
 struct row_block;
@@ -84,12 +96,6 @@ struct row_block_ops {
 	 */
 	int (*load)(struct row_block *block, struct span name, struct arena *arena,
 		    struct column *ret, struct err *reterr);
-	/*
-	 * The same for a few rows: texts of others than `wanted` (a bitmap) may
-	 * come out empty, which saves making them.  NULL = load() is as good.
-	 */
-	int (*load_some)(struct row_block *block, struct span name, const uint64_t *wanted,
-			 struct arena *arena, struct column *ret, struct err *reterr);
 	/* The names of all fields that some row has; in the arena or the block. */
 	int (*names)(struct row_block *block, struct arena *arena, const struct span **ret_names,
 		     size_t *ret_n, struct err *reterr);

@@ -209,7 +209,8 @@ static uint64_t find_trace(struct store *store, struct span trace, uint64_t *ret
 			continue;
 		++*ret_blocks;
 		arena_init(&arena, 64 << 20);
-		if (block->ops->load(block, SPAN("trace_id"), &arena, &column, NULL) == 0)
+		if (block->ops->load(block, SPAN("trace_id"), &arena, &column, NULL) == 0 &&
+		    column_make(&column, &arena) == 0)
 			for (uint32_t i = 0; i < block->nrows; i++)
 				found += span_eq(column_text(&column, i, NULL), trace);
 		arena_release(&arena);
@@ -233,7 +234,8 @@ static double load_cost(struct store *store, struct span name)
 		struct arena arena;
 
 		arena_init(&arena, 256 << 20);
-		if (block->ops->load(block, name, &arena, &column, NULL) == 0)
+		if (block->ops->load(block, name, &arena, &column, NULL) == 0 &&
+		    column_make(&column, &arena) == 0)
 			rows += block->nrows;
 		arena_release(&arena);
 	}

@@ -103,6 +103,7 @@ static inline int64_t sum_of_n(const struct store_snapshot *snap)
 		arena_init(&arena, 256 << 20);
 		int r = block->ops->load(block, SPAN("n"), &arena, &column, NULL);
 
+		r = r < 0 ? r : column_make(&column, &arena);
 		for (uint32_t i = 0; r == 0 && i < block->nrows; i++) {
 			char scratch[64];
 			struct span text = column_text(&column, i, scratch);

@@ -30,6 +30,7 @@ static void assert_field(struct row_block *block, const char *name, uint32_t row
 
 	arena_init(&arena, 64 << 20);
 	assert_int_equal(block->ops->load(block, span_cstr(name), &arena, &column, &err), 0);
+	assert_int_equal(column_make(&column, &arena), 0);
 	struct span text = column_text(&column, row, scratch);
 
 	if (!span_eq(text, span_cstr(expected)))

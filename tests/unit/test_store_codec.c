@@ -297,6 +297,7 @@ static void check_column(const struct sample *s, struct row_block *block, size_t
 	if (block->ops->load(block, span_cstr(name), &arena, &column, &err) < 0)
 		fail_msg("%s: %s", name, err.text);
 	assert_int_equal(column.nrows, s->n);
+	assert_int_equal(column_make(&column, &arena), 0);
 	for (uint32_t i = 0; i < s->n; i++) {
 		struct span text = column_text(&column, i, scratch);
 		struct span expected = s->texts[c][row_of(ids, i)];
@@ -393,9 +394,10 @@ static void spoil_column(const struct group *group, const struct column_entry *e
 
 		arena_init(&tmp, 64 << 20);
 		arena_init(&keep, 64 << 20);
-		int r = codecs[entry->codec]->get(entry, &in, group->info.nrows, NULL, &tmp, &keep,
+		int r = codecs[entry->codec]->get(entry, &in, group->info.nrows, &tmp, &keep,
 						  &column);
 
+		r = r < 0 ? r : column_make(&column, &keep);
 		assert_true(r == 0 || r == -EBADMSG || r == -ENOMEM);
 		arena_release(&tmp);
 		arena_release(&keep);

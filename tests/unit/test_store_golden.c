@@ -42,7 +42,7 @@ static void load_table(struct part *part, size_t g, struct arena *arena, struct 
 		struct column column;
 
 		assert_int_equal(
-			group_column(&group, &ret->directory.columns[c], NULL, arena, &column), 0);
+			group_column(&group, &ret->directory.columns[c], arena, &column), 0);
 		ret->texts[c] = column_texts(&column, arena);
 		assert_non_null(ret->texts[c]);
 	}
