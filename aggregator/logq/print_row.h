@@ -30,7 +30,12 @@ typedef int print_rows_fn(const struct style *style, const struct out_row *rows,
 			  struct buf *out);
 print_rows_fn print_csv, print_table, print_bars;
 
-/* The names of all rows, in the order of their first appearance.  Free it. */
-int print_names(const struct out_row *rows, size_t n, struct span **ret_names, size_t *ret_n);
+/*
+ * The names of all rows, in the order of their first appearance; where the query
+ * does not list them those that have a value, in that of rows_compare_names().
+ * Free it.
+ */
+int print_names(const struct style *style, const struct out_row *rows, size_t n,
+		struct span **ret_names, size_t *ret_n);
 
 #endif

@@ -1,5 +1,6 @@
 /* print_table.c - formats that need all rows: csv, tables, bars. */
 #include "aggregator/logq/print_row.h"
+#include "aggregator/query/rows.h"
 #include "common/base/map.h"
 #include "common/base/num.h"
 #include "common/base/utf8.h"
@@ -9,31 +10,63 @@
 #define BAR_COLUMNS   50
 #define TABLE_PADDING 2
 
-int print_names(const struct out_row *rows, size_t n, struct span **ret_names, size_t *ret_n)
+/* Names that were met, and which of a batch's, so that its rows are looked through quickly. */
+struct names {
+	VEC(struct span) list;
+	struct map seen;
+	const struct span *batch; /* rows of one batch share their names */
+	bool *met;
+};
+
+static int begin_batch(struct names *names, const struct out_row *row)
 {
-	VEC(struct span) names = {0};
-	struct map seen = {0};
+	bool *met = realloc(names->met, row->n + 1);
+
+	if (!met)
+		return -ENOMEM;
+	memset(met, 0, row->n + 1);
+	names->met = met;
+	names->batch = row->names;
+	return 0;
+}
+
+/* `all`: also names of fields that are empty. */
+static int add_names(struct names *names, const struct out_row *row, bool all)
+{
+	int r = row->names == names->batch ? 0 : begin_batch(names, row);
+
+	for (size_t k = 0; k < row->n && r == 0; k++) {
+		bool added;
+
+		if (names->met[k] || (!all && !row->texts[k].len))
+			continue;
+		names->met[k] = true;
+		if (!map_put(&names->seen, row->names[k], &added))
+			r = -ENOMEM;
+		else if (added)
+			r = vec_push(&names->list, row->names[k]);
+	}
+	return r;
+}
+
+int print_names(const struct style *style, const struct out_row *rows, size_t n,
+		struct span **ret_names, size_t *ret_n)
+{
+	struct names names = {0};
 	int r = 0;
 
-	for (size_t i = 0; i < n && r == 0; i++) {
-		if (i && rows[i].names == rows[i - 1].names)
-			continue; /* rows of one batch share them */
-		for (size_t k = 0; k < rows[i].n && r == 0; k++) {
-			bool added;
-
-			if (!map_put(&seen, rows[i].names[k], &added))
-				r = -ENOMEM;
-			else if (added)
-				r = vec_push(&names, rows[i].names[k]);
-		}
-	}
-	map_release(&seen);
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = add_names(&names, &rows[i], !style->by_name);
+	map_release(&names.seen);
+	free(names.met);
 	if (r < 0) {
-		vec_release(&names);
+		vec_release(&names.list);
 		return r;
 	}
-	*ret_names = names.ptr;
-	*ret_n = names.len;
+	if (style->by_name && names.list.len)
+		qsort(names.list.ptr, names.list.len, sizeof(*names.list.ptr), rows_compare_names);
+	*ret_names = names.list.ptr;
+	*ret_n = names.list.len;
 	return 0;
 }
 
@@ -68,9 +101,8 @@ int print_csv(const struct style *style, const struct out_row *rows, size_t n, s
 {
 	struct span *names;
 	size_t nnames;
-	int r = print_names(rows, n, &names, &nnames);
+	int r = print_names(style, rows, n, &names, &nnames);
 
-	(void)style;
 	if (r < 0)
 		return r;
 	for (size_t k = 0; k < nnames; k++) {
@@ -158,7 +190,7 @@ int print_table(const struct style *style, const struct out_row *rows, size_t n,
 	struct span *names;
 	struct table_column *columns;
 	size_t nnames;
-	int r = print_names(rows, n, &names, &nnames);
+	int r = print_names(style, rows, n, &names, &nnames);
 
 	if (r < 0)
 		return r;

@@ -90,6 +90,7 @@ static int open_printer(struct way *way, const struct options *opts, const struc
 	if (r < 0)
 		return r;
 	style_init(&way->print.style, STDOUT_FILENO, opts->color, opts->utc);
+	way->print.style.by_name = !query_lists_fields(ask->rest.npipes ? &ask->rest : ask->query);
 	if (opts->count && way->print.format == OUTPUT_AUTO && !opts->follow)
 		way->print.format = OUTPUT_CAT;
 	if (!opts->follow)

@@ -28,6 +28,7 @@ struct style {
 	bool utc;
 	bool ascii;     /* no UTF-8 in the locale: bars are of # */
 	unsigned width; /* columns; 0 = no limit */
+	bool by_name;   /* no pipe lists the fields: csv and tables have them in the usual order */
 };
 
 /* For stdout as it is, NO_COLOR, TERM and the locale. */

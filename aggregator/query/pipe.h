@@ -53,6 +53,7 @@ typedef int pipe_filter_fn(void *ctx, struct filter *filter);
 struct pipe_ops {
 	const char *names; /* separated by spaces; the first is canonical: "limit head" */
 	bool streams;      /* rows in, rows out, at once: fit for live tail */
+	bool lists;        /* what comes out has fields of its own, in an order of its own */
 	/*
 	 * It can be given rows without their columns being read yet, since it drops
 	 * most rows by a few of them.  push() must leave its state as it was when

@@ -17,6 +17,25 @@ static void plan_needs(const struct query *query, struct field_set *needs)
 	}
 }
 
+bool query_lists_fields(const struct query *query)
+{
+	struct arena arena;
+	bool lists = false;
+
+	arena_init(&arena, 1 << 20);
+	for (size_t i = 0; i < query->npipes && !lists; i++) {
+		const struct pipe *pipe = query->pipes[i];
+		struct field_set set;
+
+		field_set_init(&set, &arena, true);
+		if (pipe->ops->needs)
+			pipe->ops->needs(pipe, &set);
+		lists = pipe->ops->lists || field_set_is_list(&set);
+	}
+	arena_release(&arena);
+	return lists;
+}
+
 static void plan_time(const struct query *query, const struct query_conf *conf, int64_t *ret_min,
 		      int64_t *ret_max)
 {
@@ -36,6 +55,7 @@ int run_plan(struct query_run *run)
 	plan_time(run->query, conf, &run->min_time, &run->max_time);
 	field_set_init(&run->needs, &run->plan, true);
 	plan_needs(run->query, &run->needs);
+	run->lists = query_lists_fields(run->query);
 	run->reads.arena = &run->plan;
 	field_set_copy(&run->reads, &run->needs);
 	field_set_add_filter(&run->reads, run->query->filter);

@@ -16,9 +16,11 @@
 static int sink_push(struct stage *stage, unsigned worker, struct rows *rows)
 {
 	struct query_run *run = stage->run;
-	int r;
+	int r = run->lists ? 0 : rows_order_names(rows);
 
 	(void)worker;
+	if (r < 0)
+		return r;
 	pthread_mutex_lock(&run->sink_lock);
 	r = run->sink(run->sink_ctx, rows);
 	run->rows_out += rows->n;

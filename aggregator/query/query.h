@@ -72,6 +72,11 @@ typedef int query_sink_fn(void *ctx, struct rows *rows);
 int query_execute(struct query *query, const struct query_conf *conf, struct query_source *source,
 		  query_sink_fn *sink, void *ctx, struct query_result *ret, struct err *reterr);
 
+/*
+ * True if a pipe says which fields there are (`fields a, b`, `stats`), which is
+ * then their order.  Else rows have them in that of rows_compare_names().
+ */
+bool query_lists_fields(const struct query *query);
 /* True if each pipe hands its rows on at once: fit for live tail. */
 bool query_streams(const struct query *query);
 /* The pipe that is not fit for it, for messages; empty if none. */

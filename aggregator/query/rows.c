@@ -3,6 +3,7 @@
 #include "common/base/check.h"
 #include "common/base/num.h"
 #include <errno.h>
+#include <stdlib.h>
 
 void rows_init(struct rows *rows, struct arena *arena, uint32_t n)
 {
@@ -286,6 +287,46 @@ int rows_names(struct rows *rows, const struct span **ret_names, size_t *ret_n)
 	*ret_names = names;
 	*ret_n = n;
 	return 0;
+}
+
+/* Place among the names that come first; behind them all others are equal. */
+static size_t name_place(struct span name)
+{
+	static const struct span first[] = {SPAN("_time"),  SPAN("level"), SPAN("service"),
+					    SPAN("host"),   SPAN("_msg"),  SPAN("trace_id"),
+					    SPAN("span_id")};
+	size_t n = sizeof(first) / sizeof(first[0]);
+
+	for (size_t i = 0; i < n; i++)
+		if (span_eq(first[i], name))
+			return i;
+	return n;
+}
+
+int rows_compare_names(const void *a, const void *b)
+{
+	const struct span *left = a, *right = b;
+	size_t l = name_place(*left), r = name_place(*right);
+
+	return l != r ? (l < r ? -1 : 1) : span_cmp(*left, *right);
+}
+
+int rows_order_names(struct rows *rows)
+{
+	const struct span *given;
+	struct span *names;
+	size_t n;
+	int r = rows_names(rows, &given, &n);
+
+	if (r < 0)
+		return r;
+	names = ARENA_ARRAY(rows->arena, struct span, n + 1);
+	if (!names)
+		return fail_memory(rows);
+	if (n)
+		memcpy(names, given, n * sizeof(*names));
+	qsort(names, n, sizeof(*names), rows_compare_names);
+	return rows_select(rows, names, n);
 }
 
 int rows_set(struct rows *rows, const struct column *column)

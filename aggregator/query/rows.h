@@ -82,6 +82,14 @@ struct span rows_text(struct rows *rows, struct span name, uint32_t row);
 int rows_names(struct rows *rows, const struct span **ret_names, size_t *ret_n);
 
 /*
+ * In which order fields are shown where no pipe has listed them: _time, level,
+ * service, host, _msg, trace_id, span_id, then by name.  For qsort() of spans.
+ */
+int rows_compare_names(const void *a, const void *b);
+/* Put the columns into that order. */
+int rows_order_names(struct rows *rows);
+
+/*
  * Add a column or replace the one of its name.  Values must be in the arena or
  * live as long as the rows.  The name is borrowed too.  0 or -ENOMEM.
  */

@@ -57,6 +57,7 @@ struct query_run {
 	struct source_scan *scan;
 	query_sink_fn *sink;
 	void *sink_ctx;
+	bool lists; /* query_lists_fields() */
 	uint64_t rows_out;
 	pthread_mutex_t sink_lock;
 	atomic_bool stop; /* nobody wants more blocks */

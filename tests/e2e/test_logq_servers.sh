@@ -49,8 +49,7 @@ is "a bad query is 2" $? 2
 logq -S @0 "${servers[@]}" --server "unix:$scratch/nobody" -o json >"$scratch/partial"
 is "one that is not there is 3: partial" $? 3
 like "and named" "$(err)" "partial: unix:$scratch/nobody: "
-# The order of fields in a row depends on where it was read from.
-check "the rows of the others are printed" cmp <(jq -S -c . "$scratch/all" | sort) <(jq -S -c . "$scratch/partial" | sort)
+check "the rows of the others are printed" cmp <(sort "$scratch/all") <(sort "$scratch/partial")
 logq -S @0 --server "unix:$scratch/nobody" --server "unix:$scratch/nothing" >/dev/null
 is "all of them is 2" $? 2
 "$bin/logq" -S @0 "${servers[@]}" '*' 2>"$scratch/logq.err" | head -n 1 >/dev/null

@@ -465,6 +465,7 @@ static void facets_close(struct stage *stage)
 const struct pipe_ops pipe_facets_ops = {
 	.names = "facets",
 	.lazy = true,
+	.lists = true,
 	.parse = facets_parse,
 	.print = facets_print,
 	.needs = facets_needs,
@@ -483,6 +484,7 @@ static bool field_names_single_field(const struct pipe *pipe, struct span *ret_f
 const struct pipe_ops pipe_field_names_ops = {
 	.names = "field_names",
 	.lazy = true,
+	.lists = true,
 	.parse = field_names_parse,
 	.print = field_names_print,
 	.needs = facets_needs,

@@ -67,6 +67,7 @@ static int sequence_finish(struct stage *stage)
 
 const struct pipe_ops pipe_generate_sequence_ops = {
 	.names = "generate_sequence",
+	.lists = true,
 	.parse = sequence_parse,
 	.print = sequence_print,
 	.needs = sequence_needs,

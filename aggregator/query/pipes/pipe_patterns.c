@@ -375,6 +375,7 @@ static void patterns_close(struct stage *stage)
 
 const struct pipe_ops pipe_patterns_ops = {
 	.names = "patterns",
+	.lists = true,
 	.parse = patterns_parse,
 	.print = patterns_print,
 	.needs = patterns_needs,

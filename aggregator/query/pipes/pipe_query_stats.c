@@ -84,6 +84,7 @@ static int query_stats_finish(struct stage *stage)
 
 const struct pipe_ops pipe_query_stats_ops = {
 	.names = "query_stats",
+	.lists = true,
 	.parse = query_stats_parse,
 	.print = query_stats_print,
 	.push = query_stats_push,

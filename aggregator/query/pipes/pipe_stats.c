@@ -308,6 +308,7 @@ static int stats_filters(const struct pipe *pipe, pipe_filter_fn *fn, void *ctx)
 
 const struct pipe_ops pipe_stats_ops = {
 	.names = "stats",
+	.lists = true,
 	.parse = stats_parse,
 	.print = stats_print,
 	.needs = stats_needs,

@@ -142,6 +142,7 @@ static int top_finish(struct stage *stage)
 
 const struct pipe_ops pipe_top_ops = {
 	.names = "top",
+	.lists = true,
 	.parse = top_parse,
 	.print = top_print,
 	.needs = top_needs,

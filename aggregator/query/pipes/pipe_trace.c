@@ -437,6 +437,7 @@ static void trace_close(struct stage *stage)
 
 const struct pipe_ops pipe_trace_ops = {
 	.names = "trace",
+	.lists = true,
 	.parse = trace_parse,
 	.print = trace_print,
 	.needs = trace_needs,
