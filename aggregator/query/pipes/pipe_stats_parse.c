@@ -169,16 +169,21 @@ static int parse_switch(struct lex *lex, struct pipe_stats *stats, struct stats_
 }
 
 /*
- * `| avg(x) y`: without the word stats in front, a name right behind the
- * parenthesis needs `as`, so that a slip does not pass for a name; `count() n` is
- * too common to insist.
+ * A query that ends in `| avg(x) y`, with nothing else to say that this is stats
+ * (the word, `by`, another function, `as`, a pipe behind it), reads like a slip for
+ * `avg(x, y)` and is refused; `| count() n` is too common for that.
  */
-static bool needs_as(const struct lex *lex, const struct stats_item *item, bool named)
+static bool looks_like_slip(const struct lex *lex, const struct pipe_stats *stats,
+			    const struct stats_item *item, bool named)
 {
-	return !named && !lex_is(lex, "as") && span_eq(lex->previous, SPAN(")")) &&
-	       item->func->ops != &stats_count_ops;
+	struct lex ahead = *lex;
+
+	lex_next(&ahead);
+	return !named && stats->nitems == 0 && item->func->ops != &stats_count_ops &&
+	       !lex_is(lex, "as") && span_eq(lex->previous, SPAN(")")) && lex_at_end(&ahead);
 }
 
+/* `named`: `stats` or `by` stood in front. */
 static int parse_item(struct lex *lex, struct pipe_stats *stats, bool named)
 {
 	struct stats_item item = {0};
@@ -195,7 +200,7 @@ static int parse_item(struct lex *lex, struct pipe_stats *stats, bool named)
 	pos = lex->pos;
 	if (lex_at_pipe_end(lex) || lex_is(lex, ","))
 		r = name_of(lex, &item, &item.result);
-	else if (needs_as(lex, &item, named))
+	else if (looks_like_slip(lex, stats, &item, named))
 		return lex_error(lex,
 				 "expected `as` before the result's name (or `stats` in front of "
 				 "the function)");
@@ -208,7 +213,7 @@ int stats_parse(struct lex *lex, struct pipe **ret)
 {
 	struct pipe_stats *stats = PIPE_NEW(lex, struct pipe_stats, &pipe_stats_ops);
 	bool named = !span_eq(lex->previous, SPAN("|")) && lex->previous.len;
-	bool by = lex_accept(lex, "by");
+	bool by = lex_accept(lex, "by") || lex_is(lex, "(");
 	int r = 0;
 
 	if (!stats)
@@ -217,11 +222,11 @@ int stats_parse(struct lex *lex, struct pipe **ret)
 	stats->items = ARENA_ARRAY(lex->arena, struct stats_item, STATS_FUNCS_MAX);
 	if (!stats->items)
 		return pipe_no_memory(lex);
-	if (by || lex_is(lex, "("))
+	if (by)
 		r = parse_by(lex, stats);
 	do {
 		if (r >= 0)
-			r = parse_item(lex, stats, named);
+			r = parse_item(lex, stats, named || by);
 	} while (r >= 0 && lex_accept(lex, ","));
 	return r;
 }
