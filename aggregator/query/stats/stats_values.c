@@ -1,4 +1,9 @@
-/* stats_values.c - values(), uniq_values(): a JSON array of what a field had. */
+/*
+ * stats_values.c - values(), uniq_values(): a JSON array of what a field had.
+ *
+ * values() has empty ones too, of fields that are named: how many rows lack a
+ * field that only `prefix*` finds depends on which rows came together.
+ */
 #include "aggregator/query/stats/stats_common.h"
 #include "aggregator/query/stats/stats_funcs.h"
 #include "common/base/map.h"
@@ -80,8 +85,8 @@ static int push_value(const struct stats_batch *batch, struct texts *texts, stru
 static int update(const struct stats_func *func, const struct stats_batch *batch, bool unique)
 {
 	const struct stats_of_fields *f = (const struct stats_of_fields *)func;
+	size_t n, with_empty = unique ? 0 : stats_plain_fields(&f->fields);
 	struct span *names;
-	size_t n;
 	uint32_t row;
 	int r = stats_columns(batch->rows, &f->fields, &names, &n);
 
@@ -91,7 +96,9 @@ static int update(const struct stats_func *func, const struct stats_batch *batch
 		stats_each_row (batch, row) {
 			struct texts *texts = stats_state(batch, row);
 
-			if (values[row].len == 0 || (f->limit && texts->len >= f->limit))
+			if (values[row].len == 0 && i >= with_empty)
+				continue;
+			if (f->limit && texts->len >= f->limit)
 				continue;
 			r = push_value(batch, texts, values[row], unique);
 			if (r < 0)
@@ -131,7 +138,7 @@ static int merge(const struct stats_func *func, struct stage *stage, struct aren
 	for (size_t i = 0; i < texts->len && r >= 0; i++) {
 		struct span kept = arena_dup(arena, texts->ptr[i]);
 
-		if (!kept.ptr)
+		if (texts->ptr[i].len && !kept.ptr)
 			r = -ENOMEM;
 		else
 			r = unique ? texts_push_unique(stage, to, kept)
