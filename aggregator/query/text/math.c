@@ -27,6 +27,7 @@ struct math_expr {
 	struct math_expr *args[ARGS_MAX];
 	size_t nargs;
 	bool parens;
+	bool quoted; /* the number was written in quotes: "12.34.56.78" */
 };
 
 static double math_pow(const double *a, size_t n)
@@ -237,15 +238,34 @@ static int parse_args(struct lex *lex, struct math_expr *call)
 	if (r < 0)
 		return r;
 	lex_next(lex);
+	const char *more = call->op->max_args == call->op->min_args ? ""
+			   : call->op->max_args == ARGS_MAX         ? " or more"
+								    : " or 2";
+
 	if (call->nargs < call->op->min_args || call->nargs > call->op->max_args)
 		return lex_error_at(lex, pos, "%s() takes %u%s argument%s, not %zu", call->op->name,
-				    call->op->min_args,
-				    call->op->max_args > call->op->min_args ? " or more" : "",
-				    call->op->min_args == 1 ? "" : "s", call->nargs);
+				    call->op->min_args, more, call->op->max_args == 1 ? "" : "s",
+				    call->nargs);
 	return 0;
 }
 
-/* A number or the name of a field: tokens without space up to an operator. */
+/* `1e` was read and `-7` follows: the sign is no operator. */
+static void join_exponent(struct lex *lex, size_t pos, struct span *text)
+{
+	if ((!span_ends(*text, SPAN("e")) && !span_ends(*text, SPAN("E"))) || lex->space ||
+	    !lex_is_any(lex, "+ -"))
+		return;
+	lex_next(lex);
+	if (lex->space || lex->kind != LEX_WORD)
+		return;
+	*text = span_take(span_skip(lex->query, pos), lex->next - pos);
+	lex_next(lex);
+}
+
+/*
+ * A number or the name of a field: tokens without space up to an operator.  In
+ * quotes it is a number if it reads as one: "2024-05-15T10:20:30Z".
+ */
 static int parse_leaf(struct lex *lex, struct math_expr **ret)
 {
 	struct math_expr *expr = new_expr(lex, MATH_FIELD);
@@ -258,11 +278,18 @@ static int parse_leaf(struct lex *lex, struct math_expr **ret)
 		return -ENOMEM;
 	if (r < 0)
 		return r;
-	if (!quoted && c >= '0' && c <= '9') {
-		expr->kind = MATH_NUMBER;
-		if (!lang_number(expr->text, &expr->number))
+	bool number = lang_number(expr->text, &expr->number);
+
+	if (!quoted && c >= '0' && c <= '9' && !number) {
+		join_exponent(lex, pos, &expr->text);
+		number = lang_number(expr->text, &expr->number);
+		if (!number)
 			return lex_error_at(lex, pos, "`%.*s` is not a number",
 					    SPAN_FMT(expr->text));
+	}
+	if (number && (quoted || (c >= '0' && c <= '9'))) {
+		expr->kind = MATH_NUMBER;
+		expr->quoted = quoted;
 	}
 	*ret = expr;
 	return 0;
@@ -364,7 +391,9 @@ static unsigned print_priority(const struct math_expr *expr)
 
 void math_print(const struct math_expr *expr, struct buf *out)
 {
-	if (expr->kind == MATH_NUMBER) {
+	if (expr->kind == MATH_NUMBER && expr->quoted) {
+		text_print_quoted(out, expr->text);
+	} else if (expr->kind == MATH_NUMBER) {
 		buf_puts(out, expr->text);
 	} else if (expr->kind == MATH_FIELD) {
 		text_print(out, expr->text);
