@@ -36,7 +36,10 @@ static int format_parse(struct lex *lex, struct pipe **ret)
 		return r;
 	pipe->keep_original = lex_accept(lex, "keep_original_fields");
 	pipe->skip_empty = !pipe->keep_original && lex_accept(lex, "skip_empty_results");
-	if (template_parse(pipe->text, lex->arena, &pipe->template, &err) < 0)
+	r = template_parse(pipe->text, lex->arena, &pipe->template, &err);
+	if (r >= 0)
+		r = template_check_format(&pipe->template, &err);
+	if (r < 0)
 		return lex_error_at(lex, pos, "%s", err.text);
 	*ret = &pipe->pipe;
 	return 0;

@@ -110,6 +110,11 @@ int template_check_extract(const struct template *template, struct err *reterr)
 		const struct template_step *step = &template->steps[i];
 
 		named |= step->field.len > 0;
+		if (step->option.len && !span_eq(step->option, SPAN("plain")))
+			return err_set(reterr, -EINVAL,
+				       "`%.*s:` is nothing that extract knows; there is only "
+				       "`plain:`, which leaves quotes as they are",
+				       SPAN_FMT(step->option));
 		if (i > 0 && step->text.len == 0)
 			return err_set(
 				reterr, -EINVAL,
@@ -250,15 +255,39 @@ static const struct format_option {
 	{"urlencode", transform_url_encode},
 };
 
+#define FORMAT_OPTIONS (sizeof format_options / sizeof *format_options)
+
+static const struct format_option *find_option(struct span name)
+{
+	for (size_t i = 0; name.len && i < FORMAT_OPTIONS; i++)
+		if (span_eq(name, span_cstr(format_options[i].name)))
+			return &format_options[i];
+	return NULL;
+}
+
+int template_check_format(const struct template *template, struct err *reterr)
+{
+	for (size_t i = 0; i < template->nsteps; i++) {
+		struct span option = template->steps[i].option;
+		struct buf names = BUF_INIT(4096);
+
+		if (!option.len || find_option(option))
+			continue;
+		for (size_t k = 0; k < FORMAT_OPTIONS; k++)
+			buf_printf(&names, " %s", format_options[k].name);
+		err_set(reterr, -EINVAL, "`%.*s:` is no way to format a field; there are%s",
+			SPAN_FMT(option), buf_cstr(&names));
+		buf_release(&names);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 void template_format_step(const struct template_step *step, struct span value, struct buf *out)
 {
+	const struct format_option *option = find_option(step->option);
+
 	buf_puts(out, step->text);
-	if (step->field.len == 0)
-		return;
-	for (size_t i = 0; step->option.len && i < sizeof format_options / sizeof *format_options;
-	     i++)
-		if (span_eq(step->option, span_cstr(format_options[i].name)) &&
-		    format_options[i].put(value, out))
-			return;
-	buf_puts(out, value);
+	if (step->field.len && !(option && option->put(value, out)))
+		buf_puts(out, value);
 }

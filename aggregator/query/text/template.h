@@ -34,8 +34,10 @@ struct template
 
 /* -EINVAL with what is wrong: an open '<', a field that ends with '*'. */
 int template_parse(struct span text, struct arena *arena, struct template *ret, struct err *reterr);
-/* What `extract` demands beyond that: text between fields, and one named field. */
+/* What `extract` demands beyond that: text between fields, one named field, no option but `plain`. */
 int template_check_extract(const struct template *template, struct err *reterr);
+/* What `format` demands: options that it knows. */
+int template_check_format(const struct template *template, struct err *reterr);
 
 /*
  * Cut the fields out of `value`: matches[i] is what the field of step i took,
