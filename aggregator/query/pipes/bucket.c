@@ -23,6 +23,7 @@ static const struct {
 	{"hour", BUCKET_STEP, NS_PER_SEC * 3600},
 	{"day", BUCKET_STEP, NS_PER_DAY},
 	{"week", BUCKET_WEEK, NS_PER_DAY * 7},
+	{"1w", BUCKET_WEEK, NS_PER_DAY * 7},
 	{"month", BUCKET_MONTH, 1},
 	{"year", BUCKET_YEAR, 1},
 };
@@ -56,7 +57,7 @@ static bool parse_step(struct span text, struct bucket *ret)
 		ret->step = (double)(UINT64_C(1) << (32 - mask));
 		return true;
 	}
-	return parse_amount(text, &ret->step);
+	return parse_amount(text, &ret->step) && ret->step > 0;
 }
 
 int bucket_parse(struct lex *lex, struct bucket *ret)
@@ -67,10 +68,10 @@ int bucket_parse(struct lex *lex, struct bucket *ret)
 	if (r < 0)
 		return r;
 	if (!parse_step(ret->step_text, ret))
-		return lex_error_at(
-			lex, pos,
-			"expected a step as 5m, 10KiB, 100, /24, day or month, found `%.*s`",
-			SPAN_FMT(ret->step_text));
+		return lex_error_at(lex, pos,
+				    "expected a step above 0 as 5m, 10KiB, 100, /24, day or month, "
+				    "found `%.*s`",
+				    SPAN_FMT(ret->step_text));
 	if (!lex_accept(lex, "offset"))
 		return 0;
 	pos = lex->pos;
@@ -133,6 +134,12 @@ int64_t bucket_time(const struct bucket *bucket, int64_t ns)
 	return floor_to(ns, (int64_t)bucket->step, offset);
 }
 
+/* Whole numbers by whole steps stay exact; 7 by 2.5 is 5. */
+static bool is_whole(const struct bucket *bucket)
+{
+	return bucket->step == rint(bucket->step) && bucket->offset == rint(bucket->offset);
+}
+
 static double floor_real(double n, double step, double offset)
 {
 	int digits = 0;
@@ -177,7 +184,7 @@ static struct span bucket_text(const struct bucket *bucket, struct span value, c
 
 	if (!value.len || ((value.ptr[0] < '0' || value.ptr[0] > '9') && value.ptr[0] != '-'))
 		return value;
-	if (lang_i64(value, &n))
+	if (is_whole(bucket) && lang_i64(value, &n))
 		return span_of(text, num_format_i64(text, floor_to(n, step, offset)));
 	if (lang_float(value, &real))
 		return span_of(text, num_format_double(
@@ -192,6 +199,8 @@ static struct span bucket_text(const struct bucket *bucket, struct span value, c
 	}
 	if (lang_duration(value, &n))
 		return span_of(text, lang_format_duration(text, floor_to(n, step, offset)));
+	if (lang_bytes(value, &n))
+		return span_of(text, num_format_i64(text, floor_to(n, step, offset)));
 	return value;
 }
 
@@ -269,7 +278,7 @@ int bucket_column(const struct bucket *bucket, const struct column *from, struct
 		return 0;
 	if (from->kind == COLUMN_TIME)
 		return bucket_times(bucket, from, arena, ret);
-	if (from->kind == COLUMN_INT && from->scale == 0)
+	if (from->kind == COLUMN_INT && from->scale == 0 && is_whole(bucket))
 		return bucket_ints(bucket, from, arena, ret);
 	if (from->kind == COLUMN_CONST) {
 		r = bucket_texts(bucket, &from->value, 1, arena, &dict);

@@ -2,11 +2,12 @@
  * bucket.h - values rounded down to steps: stats by (_time:5m offset 2h, size:1KiB, ip:/24).
  *
  *	_time:5m          times and numbers to multiples of the step
- *	_time:week        from Monday; month and year by the calendar
+ *	_time:week        from Monday, 1w too; month and year by the calendar
  *	… offset 2h       numbers: boundaries moved up by it; times: in the zone UTC+2
  *	ip:/24            addresses to their network
  *
- * A value that is no number, time, address or duration stays what it is.
+ * A size as 5KiB counts as its bytes.  A value that is no number, time, address
+ * or duration stays what it is.
  */
 #ifndef SLUICE_QUERY_PIPES_BUCKET_H
 #define SLUICE_QUERY_PIPES_BUCKET_H
