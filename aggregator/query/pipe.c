@@ -54,6 +54,14 @@ int pipe_parse_by(struct lex *lex, const char *stops, struct span_list *ret)
 	return by ? lex_error(lex, "expected fields after `by`") : 0;
 }
 
+int pipe_parse_above_zero(struct lex *lex, const char *what, uint64_t *ret)
+{
+	size_t pos = lex->pos;
+	int r = lex_parse_u64(lex, what, ret);
+
+	return r >= 0 && !*ret ? lex_error_at(lex, pos, "expected %s above 0", what) : r;
+}
+
 int pipe_parse_rank(struct lex *lex, struct span *ret_field)
 {
 	if (lex_accept(lex, "as"))

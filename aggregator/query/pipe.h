@@ -212,6 +212,8 @@ void pipe_print_by(const char *keyword, const struct span_list *fields, struct b
  * `stops`.  An error when `by` stands alone.
  */
 int pipe_parse_by(struct lex *lex, const char *stops, struct span_list *ret);
+/* A whole number from 1; `what` names it in the error: "a number of values". */
+int pipe_parse_above_zero(struct lex *lex, const char *what, uint64_t *ret);
 /* Behind `rank`: [as] name, by default `rank`. */
 int pipe_parse_rank(struct lex *lex, struct span *ret_field);
 /* Append `s` to the name until the list doesn't have it: hits, hitss … */

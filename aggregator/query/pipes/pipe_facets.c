@@ -43,13 +43,6 @@ struct facets_worker {
 	uint64_t rows;
 };
 
-static int parse_above_zero(struct lex *lex, const char *what, uint64_t *ret)
-{
-	int r = lex_parse_u64(lex, what, ret);
-
-	return r >= 0 && !*ret ? lex_error(lex, "expected a number above 0") : r;
-}
-
 static int facets_parse(struct lex *lex, struct pipe **ret)
 {
 	struct pipe_facets *facets = PIPE_NEW(lex, struct pipe_facets, &pipe_facets_ops);
@@ -63,12 +56,12 @@ static int facets_parse(struct lex *lex, struct pipe **ret)
 	facets->max_len = MAX_LEN_DEFAULT;
 	if (!lex_at_pipe_end(lex) &&
 	    !lex_is_any(lex, "max_values_per_field max_value_len keep_const_fields"))
-		r = parse_above_zero(lex, "number of values", &facets->n);
+		r = pipe_parse_above_zero(lex, "a number of values", &facets->n);
 	while (r >= 0) {
 		if (lex_accept(lex, "max_values_per_field"))
-			r = parse_above_zero(lex, "max_values_per_field", &facets->max_values);
+			r = pipe_parse_above_zero(lex, "max_values_per_field", &facets->max_values);
 		else if (lex_accept(lex, "max_value_len"))
-			r = parse_above_zero(lex, "max_value_len", &facets->max_len);
+			r = pipe_parse_above_zero(lex, "max_value_len", &facets->max_len);
 		else if (lex_accept(lex, "keep_const_fields"))
 			facets->keep_const = true;
 		else

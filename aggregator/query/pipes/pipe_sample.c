@@ -16,13 +16,11 @@ struct sample_worker {
 static int sample_parse(struct lex *lex, struct pipe **ret)
 {
 	struct pipe_sample *sample = PIPE_NEW(lex, struct pipe_sample, &pipe_sample_ops);
-	int r;
 
 	if (!sample)
 		return pipe_no_memory(lex);
 	*ret = &sample->pipe;
-	r = lex_parse_u64(lex, "sample", &sample->n);
-	return r >= 0 && !sample->n ? lex_error(lex, "expected a number above 0") : r;
+	return pipe_parse_above_zero(lex, "a number", &sample->n);
 }
 
 static void sample_print(const struct pipe *pipe, struct buf *out)

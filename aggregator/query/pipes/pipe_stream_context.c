@@ -39,10 +39,11 @@ struct context_worker {
 
 static int parse_lines(struct lex *lex, const char *what, uint64_t *ret)
 {
+	size_t pos = lex->pos;
 	int r = lex_parse_u64(lex, what, ret);
 
 	if (r >= 0 && *ret > LINES_MAX)
-		return lex_error(lex, "`%s` is at most %d", what, LINES_MAX);
+		return lex_error_at(lex, pos, "`%s` is at most %d", what, LINES_MAX);
 	return r;
 }
 
@@ -51,6 +52,7 @@ static int context_parse(struct lex *lex, struct pipe **ret)
 	struct pipe_context *context = PIPE_NEW(lex, struct pipe_context, &pipe_stream_context_ops);
 	bool given = false;
 	struct span text;
+	size_t pos;
 	int r = 0;
 
 	if (!context)
@@ -66,10 +68,12 @@ static int context_parse(struct lex *lex, struct pipe **ret)
 	}
 	if (r >= 0 && !given)
 		return lex_error(lex, "expected `before N` or `after N`");
-	if (r >= 0 && lex_accept(lex, "time_window"))
-		r = lex_parse_duration(lex, "time_window", &context->window, &text);
+	if (r < 0 || !lex_accept(lex, "time_window"))
+		return r;
+	pos = lex->pos;
+	r = lex_parse_duration(lex, "time_window", &context->window, &text);
 	if (r >= 0 && context->window <= 0)
-		return lex_error(lex, "`time_window` must be above 0");
+		return lex_error_at(lex, pos, "`time_window` must be above 0");
 	return r;
 }
 

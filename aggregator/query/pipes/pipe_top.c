@@ -45,9 +45,7 @@ static int top_parse(struct lex *lex, struct pipe **ret)
 	top->n = TOP_DEFAULT;
 	top->hits = SPAN("hits");
 	if (lex->kind == LEX_WORD && lex->raw.ptr[0] >= '0' && lex->raw.ptr[0] <= '9')
-		r = lex_parse_u64(lex, "number of values", &top->n);
-	if (r >= 0 && !top->n)
-		return lex_error(lex, "expected a number of values above 0");
+		r = pipe_parse_above_zero(lex, "a number of values", &top->n);
 	if (r >= 0)
 		r = pipe_parse_by(lex, "hits rank", &top->by);
 	if (r < 0)
