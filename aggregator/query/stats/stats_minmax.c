@@ -23,6 +23,12 @@ static int max_parse(struct lex *lex, struct stats_func **ret)
 				  (struct stats_of_fields **)ret);
 }
 
+/* From 2^53 on, doubles may be equal where the numbers aren't. */
+static bool same_number(double a, double b)
+{
+	return a == b && fabs(a) < 0x1p53;
+}
+
 /*
  * Whether a value takes the place of what is held: `sign` -1 for min, 1 for max.
  * An empty text is a value, and the smallest: absent is empty.
@@ -31,7 +37,9 @@ static bool beats(const struct extreme *held, struct span text, double number, i
 {
 	if (!held->has)
 		return true;
-	if (!isnan(held->number) && !isnan(number))
+	if (same_number(held->number, number))
+		return false;
+	if (!isnan(held->number) && !isnan(number) && number != held->number)
 		return sign > 0 ? number > held->number : number < held->number;
 	return lang_compare(text, held->text) * sign > 0;
 }
@@ -52,8 +60,9 @@ static int update_column(const struct stats_batch *batch, struct span name, bool
 		struct extreme *held = stats_state(batch, row);
 		char scratch[40];
 
-		if (ints && held->has && !isnan(held->number) && !isnan(numbers[row]) &&
-		    (sign > 0 ? numbers[row] <= held->number : numbers[row] >= held->number))
+		if (ints && held->has &&
+		    (same_number(numbers[row], held->number) ||
+		     (sign > 0 ? numbers[row] < held->number : numbers[row] > held->number)))
 			continue;
 		struct span text = ints ? column_text(column, row, scratch) : texts[row];
 

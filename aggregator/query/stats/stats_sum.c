@@ -2,14 +2,22 @@
 #include "aggregator/query/stats/stats_common.h"
 #include "aggregator/query/stats/stats_funcs.h"
 #include "aggregator/query/text/number_text.h"
+#include "common/lang/number.h"
 #include <errno.h>
 #include <math.h>
 
-/* Count, mean and squared distance from it, kept stable by Welford's update. */
+/*
+ * Count, sum, mean and squared distance from it (Welford's update).  The sum is
+ * sum + low, about twice as many bits as a double has: it is the same in whatever
+ * order rows come and workers merge, and whole numbers below 2^63 add up exactly.
+ */
 struct moments {
-	double sum, mean, m2;
+	double sum, low, mean, m2;
 	uint64_t n;
 };
+
+#define WHOLE_EXACT 0x1p53 /* doubles hold each whole number below */
+#define WHOLE_MAX   0x1p63
 
 #define PARSE(name, flags)                                                                         \
 	static int name##_parse(struct lex *lex, struct stats_func **ret)                          \
@@ -24,7 +32,33 @@ PARSE(stddev, 0)
 PARSE(rate_sum, 0)
 PARSE(sum_len, 0)
 
-static int sum_update(const struct stats_func *func, const struct stats_batch *batch)
+/* What double has lost of a whole number from 2^53 on. */
+static double lost(double number, const struct column *column, const struct span *texts,
+		   uint32_t row)
+{
+	int64_t exact;
+
+	if (fabs(number) < WHOLE_EXACT || fabs(number) >= WHOLE_MAX)
+		return 0;
+	if (column->kind == COLUMN_INT && column->scale == 0)
+		exact = column->ints[row];
+	else if (column->kind == COLUMN_INT || !lang_i64(texts[row], &exact))
+		return 0;
+	return (double)(exact - (int64_t)number);
+}
+
+/* Knuth's TwoSum: what is rounded off goes to `low`. */
+static void add(struct moments *m, double number, double rest)
+{
+	double sum = m->sum + number, added = sum - m->sum;
+
+	m->low += (m->sum - (sum - added)) + (number - added) + rest;
+	m->sum = sum;
+}
+
+/* `spread`: for stddev(), else for the sum. */
+static int moments_update(const struct stats_func *func, const struct stats_batch *batch,
+			  bool spread)
 {
 	const struct stats_of_fields *f = (const struct stats_of_fields *)func;
 	struct span *names;
@@ -33,46 +67,39 @@ static int sum_update(const struct stats_func *func, const struct stats_batch *b
 
 	for (size_t i = 0; i < n && r >= 0; i++) {
 		const double *numbers = stats_numbers(batch->rows, names[i]);
+		const struct column *column = rows_column(batch->rows, names[i]);
+		const struct span *texts =
+			column->kind == COLUMN_INT ? NULL : rows_texts(batch->rows, names[i]);
 		uint32_t row;
 
 		if (!numbers)
 			return -ENOMEM;
 		stats_each_row (batch, row) {
 			struct moments *m = stats_state(batch, row);
+			double number = numbers[row], before = number - m->mean;
 
-			if (isnan(numbers[row]))
+			if (isnan(number))
 				continue;
-			m->sum += numbers[row];
 			m->n++;
+			if (!spread) {
+				add(m, number, lost(number, column, texts, row));
+				continue;
+			}
+			m->mean += before / (double)m->n;
+			m->m2 += before * (number - m->mean);
 		}
 	}
 	return r;
 }
 
+static int sum_update(const struct stats_func *func, const struct stats_batch *batch)
+{
+	return moments_update(func, batch, false);
+}
+
 static int stddev_update(const struct stats_func *func, const struct stats_batch *batch)
 {
-	const struct stats_of_fields *f = (const struct stats_of_fields *)func;
-	struct span *names;
-	size_t n;
-	int r = stats_columns(batch->rows, &f->fields, &names, &n);
-
-	for (size_t i = 0; i < n && r >= 0; i++) {
-		const double *numbers = stats_numbers(batch->rows, names[i]);
-		uint32_t row;
-
-		if (!numbers)
-			return -ENOMEM;
-		stats_each_row (batch, row) {
-			struct moments *m = stats_state(batch, row);
-			double before = numbers[row] - m->mean;
-
-			if (isnan(numbers[row]))
-				continue;
-			m->mean += before / (double)++m->n;
-			m->m2 += before * (numbers[row] - m->mean);
-		}
-	}
-	return r;
+	return moments_update(func, batch, true);
 }
 
 static int moments_merge(const struct stats_func *func, struct stage *stage, struct arena *arena,
@@ -85,11 +112,17 @@ static int moments_merge(const struct stats_func *func, struct stage *stage, str
 	(void)func, (void)stage, (void)arena;
 	if (b->n == 0)
 		return 0;
-	a->sum += b->sum;
+	add(a, b->sum, b->low);
 	a->m2 += b->m2 + apart * apart * (double)a->n * (double)b->n / n;
 	a->mean += apart * (double)b->n / n;
 	a->n += b->n;
 	return 0;
+}
+
+/* NaN without a number; what was rounded off an infinite sum is none. */
+static double total(const struct moments *m)
+{
+	return m->n == 0 ? NAN : isfinite(m->sum) ? m->sum + m->low : m->sum;
 }
 
 static int sum_result(const struct stats_func *func, const struct stats_env *env, void *state,
@@ -98,7 +131,10 @@ static int sum_result(const struct stats_func *func, const struct stats_env *env
 	const struct moments *m = state;
 
 	(void)func, (void)env;
-	number_put(out, m->n ? m->sum : NAN);
+	if (fabs(m->sum) >= WHOLE_EXACT && fabs(m->sum) < WHOLE_MAX / 2 && m->low == rint(m->low))
+		buf_put_i64(out, (int64_t)m->sum + (int64_t)m->low);
+	else
+		number_put(out, total(m));
 	return 0;
 }
 
@@ -108,7 +144,7 @@ static int avg_result(const struct stats_func *func, const struct stats_env *env
 	const struct moments *m = state;
 
 	(void)func, (void)env;
-	number_put(out, m->n ? m->sum / (double)m->n : NAN);
+	number_put(out, total(m) / (double)m->n);
 	return 0;
 }
 
@@ -129,7 +165,7 @@ static int rate_sum_result(const struct stats_func *func, const struct stats_env
 	const struct moments *m = state;
 
 	(void)func;
-	number_put(out, m->n ? m->sum / (env->seconds > 0 ? env->seconds : 1) : NAN);
+	number_put(out, total(m) / (env->seconds > 0 ? env->seconds : 1));
 	return 0;
 }
 
@@ -139,7 +175,7 @@ static int rate_parse(struct lex *lex, struct stats_func **ret)
 	int r = lex_expect(lex, "(", "behind rate");
 
 	if (r >= 0)
-		r = lex_expect(lex, ")", "rate() takes no field");
+		r = lex_expect(lex, ")", "here: rate() takes no field");
 	if (r < 0)
 		return r;
 	if (!func)
