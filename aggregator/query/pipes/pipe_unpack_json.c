@@ -46,11 +46,8 @@ static void unpack_json_print(const struct pipe *pipe, struct buf *out)
 	buf_puts(out, SPAN("unpack_json"));
 	pipe_print_if(u->unpack.condition, out);
 	unpack_print_from(&u->unpack, out);
-	if (u->preserve.len) {
-		buf_puts(out, SPAN(" preserve_keys ("));
-		pipe_print_fields(&u->preserve, out);
-		buf_putc(out, ')');
-	}
+	unpack_print_fields(&u->unpack, out);
+	pipe_print_by("preserve_keys", &u->preserve, out);
 	unpack_print_rest(&u->unpack, out);
 }
 

@@ -35,6 +35,7 @@ static void unpack_logfmt_print(const struct pipe *pipe, struct buf *out)
 	buf_puts(out, SPAN("unpack_logfmt"));
 	pipe_print_if(u->condition, out);
 	unpack_print_from(u, out);
+	unpack_print_fields(u, out);
 	unpack_print_rest(u, out);
 }
 

@@ -88,13 +88,9 @@ int unpack_push(struct stage *stage, unsigned worker, struct rows *rows, unpack_
 	const struct pipe_unpack *pipe = stage_pipe(stage);
 	struct unpack unpack = {.pipe = pipe, .rows = rows};
 	const struct span *texts = rows_texts(rows, pipe->from);
-	uint64_t *bits = NULL;
-	int r = 0;
+	const uint64_t *bits;
+	int r = rows_match_if(rows, pipe->condition, &bits);
 
-	if (pipe->condition) {
-		bits = ARENA_ARRAY(rows->arena, uint64_t, BITMAP_WORDS(rows->n) + 1);
-		r = bits ? rows_match(rows, pipe->condition, bits) : -ENOMEM;
-	}
 	for (uint32_t i = 0; r >= 0 && i < rows->n; i++) {
 		if (bits && !bit_get(bits, i))
 			continue;
@@ -165,13 +161,13 @@ void unpack_print_from(const struct pipe_unpack *pipe, struct buf *out)
 	text_print(out, pipe->from);
 }
 
+void unpack_print_fields(const struct pipe_unpack *pipe, struct buf *out)
+{
+	pipe_print_by("fields", &pipe->fields, out);
+}
+
 void unpack_print_rest(const struct pipe_unpack *pipe, struct buf *out)
 {
-	if (pipe->fields.len) {
-		buf_puts(out, SPAN(" fields ("));
-		pipe_print_fields(&pipe->fields, out);
-		buf_putc(out, ')');
-	}
 	if (pipe->prefix.len) {
 		buf_puts(out, SPAN(" result_prefix "));
 		text_print(out, pipe->prefix);

@@ -56,7 +56,8 @@ int unpack_parse_prefix(struct lex *lex, struct pipe_unpack *pipe);
 /* [keep_original_fields | skip_empty_results] */
 void unpack_parse_keep(struct lex *lex, struct pipe_unpack *pipe);
 void unpack_print_from(const struct pipe_unpack *pipe, struct buf *out);
-/* fields, prefix and what is kept */
+void unpack_print_fields(const struct pipe_unpack *pipe, struct buf *out);
+/* prefix and what is kept */
 void unpack_print_rest(const struct pipe_unpack *pipe, struct buf *out);
 
 #endif
