@@ -309,3 +309,17 @@ int rows_match(struct rows *rows, const struct filter *filter, uint64_t *bits)
 	bits_fill(bits, rows->n);
 	return filter ? filter_exec(filter, rows, bits) : 0;
 }
+
+int rows_match_if(struct rows *rows, const struct filter *condition, const uint64_t **ret_bits)
+{
+	uint64_t *bits = NULL;
+	int r = 0;
+
+	if (condition) {
+		bits = ARENA_ARRAY(rows->arena, uint64_t, BITMAP_WORDS(rows->n) + 1);
+		r = bits ? rows_match(rows, condition, bits) : -ENOMEM;
+	}
+	if (r >= 0)
+		*ret_bits = bits;
+	return r;
+}

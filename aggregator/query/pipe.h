@@ -186,6 +186,8 @@ void stage_arena_release(struct stage_arena *arena);
  * BITMAP_WORDS(rows->n) words and is overwritten.
  */
 int rows_match(struct rows *rows, const struct filter *filter, uint64_t *bits);
+/* The rows of an `if (…)`, in the rows' arena; *ret_bits is NULL, for all rows, if there is none. */
+int rows_match_if(struct rows *rows, const struct filter *condition, const uint64_t **ret_bits);
 
 /* For parsers. */
 

@@ -116,13 +116,9 @@ static int format_push(struct stage *stage, unsigned worker, struct rows *rows)
 {
 	const struct pipe_format *pipe = stage_pipe(stage);
 	struct buf scratch = BUF_INIT(FORMAT_TEXT_MAX);
-	uint64_t *bits = NULL;
-	int r = 0;
+	const uint64_t *bits;
+	int r = rows_match_if(rows, pipe->condition, &bits);
 
-	if (pipe->condition) {
-		bits = ARENA_ARRAY(rows->arena, uint64_t, BITMAP_WORDS(rows->n) + 1);
-		r = bits ? rows_match(rows, pipe->condition, bits) : -ENOMEM;
-	}
 	if (r >= 0)
 		r = format_rows(pipe, rows, bits, &scratch);
 	buf_release(&scratch);

@@ -129,13 +129,9 @@ static int stream_push(struct stage *stage, unsigned worker, struct rows *rows)
 {
 	const struct pipe_set_stream_fields *pipe = stage_pipe(stage);
 	struct buf scratch = BUF_INIT(STREAM_TEXT_MAX);
-	uint64_t *bits = NULL;
-	int r = 0;
+	const uint64_t *bits;
+	int r = rows_match_if(rows, pipe->condition, &bits);
 
-	if (pipe->condition) {
-		bits = ARENA_ARRAY(rows->arena, uint64_t, BITMAP_WORDS(rows->n) + 1);
-		r = bits ? rows_match(rows, pipe->condition, bits) : -ENOMEM;
-	}
 	if (r >= 0)
 		r = set_streams(pipe, rows, bits, &scratch);
 	buf_release(&scratch);

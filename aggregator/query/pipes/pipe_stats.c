@@ -69,18 +69,10 @@ static int find_groups(struct stage *stage, struct stats_worker *worker, struct 
 
 static int update_item(const struct stats_item *item, struct stats_batch batch)
 {
-	struct rows *rows = batch.rows;
+	int r = rows_match_if(batch.rows, item->filter, &batch.selected);
 
 	batch.offset = item->offset;
-	if (item->filter) {
-		uint64_t *bits = ARENA_ARRAY(rows->arena, uint64_t, BITMAP_WORDS(rows->n));
-		int r = bits ? rows_match(rows, item->filter, bits) : -ENOMEM;
-
-		if (r < 0)
-			return r;
-		batch.selected = bits;
-	}
-	return item->func->ops->update(item->func, &batch);
+	return r < 0 ? r : item->func->ops->update(item->func, &batch);
 }
 
 static int stats_push(struct stage *stage, unsigned number, struct rows *rows)

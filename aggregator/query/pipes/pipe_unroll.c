@@ -159,20 +159,18 @@ static int unroll_push(struct stage *stage, unsigned worker, struct rows *rows)
 {
 	const struct pipe_unroll *pipe = stage_pipe(stage);
 	struct arena *arena = rows->arena;
-	uint64_t *bits = ARENA_ARRAY(arena, uint64_t, BITMAP_WORDS(rows->n) + 1);
 	struct unroll_plan plan = {
 		.texts = ARENA_ARRAY(arena, const struct span *, pipe->fields.len),
 		.at = ARENA_ARRAY(arena, uint32_t, ROW_BLOCK_MAX),
 		.first = ARENA_ARRAY(arena, uint32_t, (size_t)rows->n + 1),
 	};
 
-	if (!bits || !plan.texts || !plan.at || !plan.first)
+	if (!plan.texts || !plan.at || !plan.first)
 		return -ENOMEM;
 	for (size_t f = 0; f < pipe->fields.len; f++)
 		plan.texts[f] = rows_texts(rows, pipe->fields.ptr[f]);
-	int r = pipe->condition ? rows_match(rows, pipe->condition, bits) : 0;
+	int r = rows_match_if(rows, pipe->condition, &plan.bits);
 
-	plan.bits = pipe->condition ? bits : NULL;
 	for (uint32_t from = 0, run; r == 0 && from < rows->n; from += run) {
 		struct rows out = *rows;
 		uint32_t n;

@@ -54,14 +54,10 @@ static int update_rows(const struct pipe_update *pipe, struct rows *rows, const 
 int update_push(struct stage *stage, unsigned worker, struct rows *rows, update_fn *fn)
 {
 	const struct pipe_update *pipe = stage_pipe(stage);
-	uint64_t *bits = NULL;
+	const uint64_t *bits;
 	struct buf scratch = BUF_INIT(UPDATE_TEXT_MAX);
-	int r = 0;
+	int r = rows_match_if(rows, pipe->condition, &bits);
 
-	if (pipe->condition) {
-		bits = ARENA_ARRAY(rows->arena, uint64_t, BITMAP_WORDS(rows->n) + 1);
-		r = bits ? rows_match(rows, pipe->condition, bits) : -ENOMEM;
-	}
 	if (r >= 0)
 		r = update_rows(pipe, rows, bits, fn, &scratch);
 	buf_release(&scratch);
