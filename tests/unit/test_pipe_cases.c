@@ -411,8 +411,8 @@ static void test_table(void **state)
 int main(void)
 {
 	struct CMUnitTest tests[] = {
-		TABLE("fields"), TABLE("text"), TABLE("math"),   TABLE("stats"),
-		TABLE("sort"),   TABLE("join"), TABLE("errors"),
+		TABLE("fields"), TABLE("text"), TABLE("math"), TABLE("stats"),
+		TABLE("sort"),   TABLE("join"), TABLE("own"),  TABLE("errors"),
 	};
 
 	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)

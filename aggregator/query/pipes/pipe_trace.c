@@ -10,6 +10,8 @@
  *	5d9dc9f8 3   2              7ms    5ms     0s       0    0      silent
  *	5d9dc9f8 4   3     payment  9ms    2ms     1ms      2    0                   charging card
  *
+ * Traces come in the order of their first rows; the limit keeps the latest.
+ *
  * offset is since the trace's first row, latency since the caller's first row,
  * duration from a hop's first row to its last.  A hop is silent when others
  * name it as their parent but nothing of it was found.
@@ -124,6 +126,15 @@ static bool is_error(struct span level)
 	return span_ieq(level, SPAN("error")) || span_ieq(level, SPAN("fatal"));
 }
 
+/* "" and "0000000000000000" are none. */
+static struct span keep_span_id(struct arena *arena, struct span id)
+{
+	for (size_t i = 0; i < id.len; i++)
+		if (id.ptr[i] != '0')
+			return arena_dup(arena, id);
+	return SPAN("");
+}
+
 static int trace_push(struct stage *stage, unsigned worker, struct rows *rows)
 {
 	const struct pipe_trace *pipe = stage_pipe(stage);
@@ -145,8 +156,8 @@ static int trace_push(struct stage *stage, unsigned worker, struct rows *rows)
 			continue;
 		step.trace = arena_dup(arena, traces[i]);
 		step.service = arena_dup(arena, services[i]);
-		step.span = arena_dup(arena, spans[i]);
-		step.parent = arena_dup(arena, parents[i]);
+		step.span = keep_span_id(arena, spans[i]);
+		step.parent = keep_span_id(arena, parents[i]);
 		step.message = arena_dup(arena, messages[i]);
 		if (arena->overflowed || vec_push(&state->steps, step) < 0)
 			return -ENOMEM;
@@ -161,9 +172,26 @@ static int step_cmp(const void *a, const void *b)
 	const struct step *x = a, *y = b;
 	int order = span_cmp(x->trace, y->trace);
 
-	if (order)
-		return order;
-	return (x->time > y->time) - (x->time < y->time);
+	if (order == 0)
+		order = (x->time > y->time) - (x->time < y->time);
+	/* What is equal so far came in any order. */
+	if (order == 0)
+		order = span_cmp(x->span, y->span);
+	return order ? order : span_cmp(x->message, y->message);
+}
+
+/* The steps of one trace. */
+struct run {
+	const struct step *steps;
+	size_t n;
+};
+
+static int run_cmp(const void *a, const void *b)
+{
+	const struct run *x = a, *y = b;
+	int64_t i = x->steps->time, j = y->steps->time;
+
+	return i != j ? (i > j) - (i < j) : span_cmp(x->steps->trace, y->steps->trace);
 }
 
 /* The hop that a row belongs to: of its span, else of its service. */
@@ -399,7 +427,7 @@ static int trace_finish(struct stage *stage)
 {
 	const struct pipe_trace *pipe = stage_pipe(stage);
 	struct trace_state *all = stage_state(stage, 0);
-	uint64_t traces = 0;
+	VEC(struct run) runs = {0};
 	int r = 0;
 
 	for (unsigned w = 1; w < stage_workers(stage); w++) {
@@ -411,16 +439,23 @@ static int trace_finish(struct stage *stage)
 	}
 	if (all->steps.len)
 		qsort(all->steps.ptr, all->steps.len, sizeof(struct step), step_cmp);
-	for (size_t from = 0, to; from < all->steps.len && r == 0; from = to) {
-		if (pipe->limit && traces++ == pipe->limit)
-			break;
-		for (to = from + 1; to < all->steps.len; to++)
-			if (!span_eq(all->steps.ptr[to].trace, all->steps.ptr[from].trace))
-				break;
+	for (size_t i = 0; i < all->steps.len && r >= 0; i++) {
+		const struct step *step = &all->steps.ptr[i];
+
+		if (i == 0 || !span_eq(step->trace, step[-1].trace))
+			r = vec_push(&runs, ((struct run){step, 0}));
+		if (r >= 0)
+			vec_last(&runs)->n++;
+	}
+	if (runs.len)
+		qsort(runs.ptr, runs.len, sizeof(struct run), run_cmp);
+	for (size_t i = pipe->limit && runs.len > pipe->limit ? runs.len - pipe->limit : 0;
+	     i < runs.len && r == 0; i++) {
 		r = stage_stopped(stage);
 		if (r >= 0)
-			r = emit_trace(stage, all->steps.ptr + from, to - from);
+			r = emit_trace(stage, runs.ptr[i].steps, runs.ptr[i].n);
 	}
+	vec_release(&runs);
 	return r < 0 ? r : 0;
 }
 
