@@ -3,6 +3,7 @@
 #include "aggregator/logq/shorthand.h"
 #include "common/base/cleanup.h"
 #include "common/base/clock.h"
+#include "common/lang/number.h"
 #include "common/lang/time_arg.h"
 #include "common/lang/words.h"
 #include <errno.h>
@@ -364,9 +365,44 @@ int ask_split(struct ask *ask, const struct options *opts, int64_t now_ns, struc
 	return 0;
 }
 
+/* The step of --histogram. */
+static const char *set_step(struct ask *ask, const struct options *opts, int64_t now_ns)
+{
+	int64_t span = (ask->max_time < now_ns ? ask->max_time : now_ns) - ask->min_time;
+	bool known = ask->has_time_range && ask->min_time != INT64_MIN;
+
+	if (!span_eq(opt_text(opts->histogram), SPAN("auto"))) {
+		if (!lang_duration(opt_text(opts->histogram), &ask->view.step_ns))
+			ask->view.step_ns = 0; /* a month has no length */
+		return opts->histogram.ptr;
+	}
+	if (!known && !ask->files.len && !opts->bus.len) {
+		known = true;
+		span = HOUR; /* by default_since() */
+	}
+	return histogram_auto_step(span, known, &ask->view.step_ns, &ask->view.coarsen);
+}
+
+/* By the last flag that makes a pipe, else by the last pipe. */
+static enum view_kind view_of(const struct ask *ask, const struct options *opts)
+{
+	const struct pipe *last = NULL;
+
+	if (opts->count)
+		return VIEW_NONE;
+	if (opts->histogram.len)
+		return VIEW_HISTOGRAM;
+	if (ask->query->npipes)
+		last = ask->query->pipes[ask->query->npipes - 1];
+	if (last && strcmp(last->ops->names, "trace") == 0)
+		return VIEW_TRACE;
+	if (last && strcmp(last->ops->names, "patterns") == 0)
+		return VIEW_PATTERNS;
+	return opts->names ? VIEW_NAMES : opts->field.len ? VIEW_VALUES : VIEW_NONE;
+}
+
 int ask_init(struct ask *ask, struct options *opts, int64_t now_ns, struct err *reterr)
 {
-	int64_t span;
 	int r;
 
 	*ask = (struct ask){.text = BUF_INIT(QUERY_TEXT_MAX)};
@@ -379,16 +415,14 @@ int ask_init(struct ask *ask, struct options *opts, int64_t now_ns, struct err *
 		r = set_times(ask, opts, now_ns, reterr);
 	if (r < 0)
 		return r;
-	span = ask->has_time_range && ask->min_time != INT64_MIN
-		       ? (ask->max_time < now_ns ? ask->max_time : now_ns) - ask->min_time
-		       : HOUR;
-	shorthand_pipes(opts, span, &ask->text);
+	shorthand_pipes(opts, set_step(ask, opts, now_ns), &ask->text);
 	if (ask->text.failed)
 		return err_set(reterr, -E2BIG, "the query is too long");
 	r = query_parse(buf_span(&ask->text), now_ns, &query_lang_ops, &ask->query, reterr);
 	ask->syntax = r < 0;
 	if (r < 0)
 		return r;
+	ask->view.kind = view_of(ask, opts);
 	r = default_since(ask, opts, now_ns, reterr);
 	if (r == 0)
 		r = join_filter(ask, opts, now_ns, reterr);

@@ -22,6 +22,7 @@
 #define SLUICE_LOGQ_ASK_H
 
 #include "aggregator/logq/options.h"
+#include "aggregator/logq/print_view.h"
 #include "aggregator/query/query.h"
 #include "common/base/vec.h"
 
@@ -37,6 +38,7 @@ struct ask {
 	bool newest_first;          /* rows come in this order, if they come in order of time */
 	bool reversed;              /* rows come last first, to be printed first first */
 	uint64_t limit;             /* rows to print; 0 = all */
+	struct view view;           /* how -o auto shows the answer */
 
 	/* What was joined to the query, and what it was before. */
 	struct query *flags, *order;

@@ -19,7 +19,8 @@ static const struct format {
 	[OUTPUT_CAT] = {.row = print_cat},       [OUTPUT_CSV] = {.rows = print_csv},
 	[OUTPUT_TABLE] = {.rows = print_table},  [OUTPUT_TEMPLATE] = {0},
 };
-static const struct format bars = {.rows = print_bars};
+/* Draws what conf.view says, of all rows. */
+static const struct format drawn = {.rows = print_table};
 
 struct printer {
 	struct print_conf conf;
@@ -42,8 +43,8 @@ int printer_new(const struct print_conf *conf, struct printer **ret)
 	p->conf = *conf;
 	buf_init(&p->out, OUT_MAX);
 	arena_init(&p->arena, PRINT_KEEP_MAX);
-	if (conf->bars && conf->format == OUTPUT_AUTO)
-		p->format = &bars;
+	if (conf->view.kind != VIEW_NONE && conf->format == OUTPUT_AUTO)
+		p->format = &drawn;
 	else if (conf->format != OUTPUT_AUTO)
 		p->format = &formats[conf->format];
 	*ret = p;
@@ -178,7 +179,9 @@ int printer_end(struct printer *p, struct err *reterr)
 
 	if (p->conf.reversed)
 		reverse(p);
-	if (p->format && p->format->rows)
+	if (p->format == &drawn)
+		r = print_view(&p->conf.style, &p->conf.view, p->kept.ptr, p->kept.len, &p->out);
+	else if (p->format && p->format->rows)
 		r = p->format->rows(&p->conf.style, p->kept.ptr, p->kept.len, &p->out);
 	for (size_t i = 0; i < p->kept.len && !p->format->rows && r == 0; i++) {
 		put_row(p, &p->kept.ptr[i]);

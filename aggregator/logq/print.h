@@ -4,7 +4,7 @@
  * A row is names and texts; empty texts are left out.  Formats are rows of a
  * table (print.c): those that print a row at once, and those that need all of
  * them first (a table's widths, csv's header), which are kept in memory up to
- * PRINT_KEEP_MAX.
+ * PRINT_KEEP_MAX.  -o auto has views of its own (print_view.h).
  *
  *	printer_new(&conf, &p);
  *	printer_row(p, names, texts, n);	1 = enough rows, -EPIPE: nobody reads
@@ -16,6 +16,7 @@
 #define SLUICE_LOGQ_PRINT_H
 
 #include "aggregator/logq/options.h"
+#include "aggregator/logq/print_view.h"
 #include "aggregator/logq/progress.h"
 #include "aggregator/logq/style.h"
 #include "aggregator/query/text/template.h"
@@ -26,9 +27,9 @@
 struct print_conf {
 	int fd;
 	enum output_format format;
-	bool bars;      /* rows are _time and hits: draw them */
-	bool reversed;  /* print the last row first */
-	uint64_t limit; /* rows; 0 = all */
+	struct view view; /* of OUTPUT_AUTO */
+	bool reversed;    /* print the last row first */
+	uint64_t limit;   /* rows; 0 = all */
 	/* All borrowed, NULL where there is none: */
 	const struct template *template; /* of OUTPUT_TEMPLATE */
 	struct buf *to;                  /* here instead of to the fd */

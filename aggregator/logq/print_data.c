@@ -5,11 +5,11 @@
 #define TEMPLATE_LINE_MAX (64u << 20)
 
 /*
- * JSON and logfmt escape what a terminal must not see by their own rules;
- * on a terminal DEL, C1 and bidi characters are left, so the line goes through
+ * JSON and logfmt escape what a terminal must not see by their own rules, and
+ * csv does not; on a terminal DEL, C1 and bidi characters are left, so the line goes through
  * style_text() there.
  */
-static void put_line(const struct style *style, struct buf *out, size_t from)
+void print_line_end(const struct style *style, struct buf *out, size_t from)
 {
 	if (style->escape) {
 		struct buf copy = BUF_INIT(out->max);
@@ -32,7 +32,7 @@ void print_json(const struct style *style, const struct out_row *row, struct buf
 		if (row->texts[i].len)
 			json_write_field(out, &first, row->names[i], VALUE_STRING, row->texts[i]);
 	buf_putc(out, '}');
-	put_line(style, out, from);
+	print_line_end(style, out, from);
 }
 
 /* A value is quoted when it could be read as something else. */
@@ -65,7 +65,7 @@ void print_logfmt(const struct style *style, const struct out_row *row, struct b
 		else
 			buf_puts(out, row->texts[i]);
 	}
-	put_line(style, out, from);
+	print_line_end(style, out, from);
 }
 
 /* The message; where there is none, the values, with tabs between them. */

@@ -16,6 +16,12 @@ struct out_row {
 /* The text of a field; empty if it isn't there. */
 struct span out_row_get(const struct out_row *row, const char *name);
 
+/*
+ * The end of a line for programs, which began at byte `from`: where a terminal
+ * shows it, what could harm it is escaped.
+ */
+void print_line_end(const struct style *style, struct buf *out, size_t from);
+
 /* Formats of one row. */
 typedef void print_row_fn(const struct style *style, const struct out_row *row, struct buf *out);
 print_row_fn print_short, print_short_iso, print_pretty, print_verbose;
@@ -28,7 +34,7 @@ void print_template(const struct template *template, const struct style *style,
 /* Formats that need all rows. */
 typedef int print_rows_fn(const struct style *style, const struct out_row *rows, size_t n,
 			  struct buf *out);
-print_rows_fn print_csv, print_table, print_bars;
+print_rows_fn print_csv, print_table;
 
 /*
  * The names of all rows, in the order of their first appearance; where the query

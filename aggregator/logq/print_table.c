@@ -1,14 +1,14 @@
-/* print_table.c - formats that need all rows: csv, tables, bars. */
+/* print_table.c - formats that need all rows: csv and tables. */
+#include "aggregator/logq/cell.h"
 #include "aggregator/logq/print_row.h"
 #include "aggregator/query/rows.h"
 #include "common/base/map.h"
 #include "common/base/num.h"
-#include "common/base/utf8.h"
 #include <errno.h>
 
-#define COLUMN_MAX    80 /* characters of a value in a table, where the width is limited */
-#define BAR_COLUMNS   50
+#define COLUMN_LEAST  8 /* that a value is cut to where the terminal is narrow */
 #define TABLE_PADDING 2
+#define SCRATCH_MAX   (64u << 20)
 
 /* Names that were met, and which of a batch's, so that its rows are looked through quickly. */
 struct names {
@@ -100,7 +100,7 @@ static void put_csv(struct buf *out, struct span text)
 int print_csv(const struct style *style, const struct out_row *rows, size_t n, struct buf *out)
 {
 	struct span *names;
-	size_t nnames;
+	size_t nnames, from = out->len;
 	int r = print_names(style, rows, n, &names, &nnames);
 
 	if (r < 0)
@@ -111,14 +111,15 @@ int print_csv(const struct style *style, const struct out_row *rows, size_t n, s
 		put_csv(out, names[k]);
 	}
 	if (nnames)
-		buf_putc(out, '\n');
+		print_line_end(style, out, from);
 	for (size_t i = 0; i < n; i++) {
+		from = out->len;
 		for (size_t k = 0; k < nnames; k++) {
 			if (k)
 				buf_putc(out, ',');
 			put_csv(out, cell(&rows[i], names[k], k));
 		}
-		buf_putc(out, '\n');
+		print_line_end(style, out, from);
 	}
 	free(names);
 	return out->failed;
@@ -136,113 +137,153 @@ struct table_column {
 	struct span name;
 	size_t width;
 	bool right; /* all values are numbers */
+	bool used;  /* some row has a value */
 };
 
-static void measure(const struct out_row *rows, size_t n, size_t k, struct table_column *column)
+struct table {
+	const struct style *style;
+	const struct out_row *rows;
+	size_t n;
+	struct table_column *columns;
+	size_t ncolumns;
+	struct buf scratch;
+};
+
+static void measure(struct table *table, size_t k)
 {
-	column->width = style_columns(column->name);
-	column->right = n > 0;
-	for (size_t i = 0; i < n; i++) {
-		struct span text = cell(&rows[i], column->name, k);
-		size_t width = style_columns(text);
+	struct table_column *column = &table->columns[k];
+
+	column->width = style_columns(cell_text(table->style, column->name, &table->scratch));
+	column->right = table->n > 0;
+	for (size_t i = 0; i < table->n; i++) {
+		struct span text = cell(&table->rows[i], column->name, k);
+		size_t width = style_columns(cell_text(table->style, text, &table->scratch));
 
 		if (width > column->width)
 			column->width = width;
 		if (text.len && !is_number(text))
 			column->right = false;
+		column->used |= text.len > 0;
+	}
+	column->used |= table->ncolumns == 1;
+}
+
+static size_t total_width(const struct table *table)
+{
+	size_t total = 0;
+
+	for (size_t k = 0; k < table->ncolumns; k++)
+		if (table->columns[k].used)
+			total += table->columns[k].width + TABLE_PADDING;
+	return total ? total - TABLE_PADDING : 0;
+}
+
+/* Narrow the widest columns until all fit; numbers stay whole.  False: they can't. */
+static bool narrow(struct table *table)
+{
+	while (table->style->width && total_width(table) > table->style->width) {
+		struct table_column *widest = NULL;
+
+		for (size_t k = 0; k < table->ncolumns; k++) {
+			struct table_column *column = &table->columns[k];
+
+			if (column->used && !column->right && column->width > COLUMN_LEAST &&
+			    (!widest || column->width > widest->width))
+				widest = column;
+		}
+		if (!widest)
+			return false;
+		widest->width--;
+	}
+	return true;
+}
+
+static void put_row(struct table *table, const struct out_row *row, struct buf *out)
+{
+	size_t last = table->ncolumns;
+
+	while (last && !table->columns[last - 1].used)
+		last--;
+	for (size_t k = 0; k < last; k++) {
+		const struct table_column *column = &table->columns[k];
+		struct span text = row ? cell(row, column->name, k) : column->name;
+		bool ends = k + 1 == last;
+
+		if (!column->used)
+			continue;
+		cell_put(table->style, cell_text(table->style, text, &table->scratch),
+			 column->width,
+			 column->right ? CELL_RIGHT
+			 : ends        ? CELL_LAST
+				       : CELL_LEFT,
+			 out);
+		buf_printf(out, "%*s", ends ? 0 : TABLE_PADDING, "");
 	}
 }
 
-static void put_cell(const struct style *style, const struct table_column *column, struct span text,
-		     bool last, struct buf *out)
+/* Where columns don't fit side by side: a row is a few lines, one a field. */
+static void put_fields(struct table *table, size_t i, struct buf *out)
 {
-	size_t width = style_columns(text);
-	int pad = width < column->width ? (int)(column->width - width) : 0;
+	size_t names = 0;
 
-	if (column->right)
-		buf_printf(out, "%*s", pad, "");
-	style_text(style, text, out);
-	if (!last)
-		buf_printf(out, "%*s", (column->right ? 0 : pad) + TABLE_PADDING, "");
-}
+	for (size_t k = 0; k < table->ncolumns; k++) {
+		size_t columns = style_columns(table->columns[k].name);
 
-/* On a terminal long values are cut, between characters. */
-static struct span shown(const struct style *style, struct span text)
-{
-	size_t columns = 0;
-
-	if (!style->width || text.len <= COLUMN_MAX)
-		return text;
-	for (struct span rest = text; rest.len;) {
-		uint32_t rune;
-		size_t n = utf8_decode(rest, &rune);
-
-		columns += style_columns(span_take(rest, n));
-		if (columns > COLUMN_MAX)
-			return span_between(text.ptr, rest.ptr);
-		rest = span_skip(rest, n);
+		if (table->columns[k].used && columns > names)
+			names = columns;
 	}
-	return text;
+	if (names > table->style->width / 2)
+		names = table->style->width / 2;
+	if (i)
+		buf_putc(out, '\n');
+	for (size_t k = 0; k < table->ncolumns; k++) {
+		struct span name = table->columns[k].name, text = cell(&table->rows[i], name, k);
+
+		if (!text.len)
+			continue;
+		style_begin(table->style, PAINT_NAME, out);
+		cell_put(table->style, cell_text(table->style, name, &table->scratch), names,
+			 CELL_LEFT, out);
+		style_end(table->style, out);
+		buf_printf(out, "%*s", TABLE_PADDING, "");
+		buf_puts(out, cell_text(table->style, text, &table->scratch));
+		buf_putc(out, '\n');
+	}
 }
 
 int print_table(const struct style *style, const struct out_row *rows, size_t n, struct buf *out)
 {
+	struct table table = {
+		.style = style, .rows = rows, .n = n, .scratch = BUF_INIT(SCRATCH_MAX)};
 	struct span *names;
-	struct table_column *columns;
-	size_t nnames;
-	int r = print_names(style, rows, n, &names, &nnames);
+	bool fits;
+	int r = print_names(style, rows, n, &names, &table.ncolumns);
 
 	if (r < 0)
 		return r;
-	columns = calloc(nnames + 1, sizeof(*columns));
-	for (size_t k = 0; columns && k < nnames; k++) {
-		columns[k].name = names[k];
-		measure(rows, n, k, &columns[k]);
-		if (style->width && columns[k].width > COLUMN_MAX)
-			columns[k].width = COLUMN_MAX;
+	table.columns = calloc(table.ncolumns + 1, sizeof(*table.columns));
+	for (size_t k = 0; table.columns && k < table.ncolumns; k++) {
+		table.columns[k].name = names[k];
+		measure(&table, k);
 	}
-	for (size_t k = 0; columns && k < nnames; k++) {
+	fits = table.columns && narrow(&table);
+	if (fits && table.ncolumns) {
 		style_begin(style, PAINT_NAME, out);
-		put_cell(style, &columns[k], names[k], k + 1 == nnames, out);
+		put_row(&table, NULL, out);
 		style_end(style, out);
-	}
-	if (nnames)
-		buf_putc(out, '\n');
-	for (size_t i = 0; columns && i < n; i++) {
-		for (size_t k = 0; k < nnames; k++)
-			put_cell(style, &columns[k], shown(style, cell(&rows[i], names[k], k)),
-				 k + 1 == nnames, out);
 		buf_putc(out, '\n');
 	}
-	r = columns ? out->failed : -ENOMEM;
-	free(columns);
-	free(names);
-	return r;
-}
-
-/* _time and hits as bars, the longest as wide as there is room. */
-int print_bars(const struct style *style, const struct out_row *rows, size_t n, struct buf *out)
-{
-	size_t room = style->width > 40 ? style->width - 32 : BAR_COLUMNS;
-	uint64_t most = 1, hits;
-
-	for (size_t i = 0; i < n; i++)
-		if (num_parse_u64(out_row_get(&rows[i], "hits"), &hits) == 0 && hits > most)
-			most = hits;
-	for (size_t i = 0; i < n; i++) {
-		struct span time = out_row_get(&rows[i], "_time");
-
-		if (num_parse_u64(out_row_get(&rows[i], "hits"), &hits) < 0)
+	for (size_t i = 0; table.columns && i < n; i++) {
+		if (!fits) {
+			put_fields(&table, i, out);
 			continue;
-		style_begin(style, PAINT_TIME, out);
-		style_time(style, time, false, out);
-		style_end(style, out);
-		buf_printf(out, " %8llu ", (unsigned long long)hits);
-		style_begin(style, PAINT_BAR, out);
-		for (uint64_t k = 0; k < (hits * room + most - 1) / most; k++)
-			buf_puts(out, style->ascii ? SPAN("#") : SPAN("█"));
-		style_end(style, out);
+		}
+		put_row(&table, &rows[i], out);
 		buf_putc(out, '\n');
 	}
-	return out->failed;
+	r = table.columns ? out->failed : -ENOMEM;
+	free(table.columns);
+	free(names);
+	buf_release(&table.scratch);
+	return r;
 }

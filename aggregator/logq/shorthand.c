@@ -8,6 +8,9 @@
 
 #define LEVELS         6
 #define HISTOGRAM_BARS 40
+#define LONG_SPAN      (400 * 24 * 3600 * NS_PER_SEC) /* asked for all, most likely */
+#define SECONDS        (HISTOGRAM_BARS * NS_PER_SEC)
+#define MINUTES        (HISTOGRAM_BARS * 60 * NS_PER_SEC)
 
 static void space(struct buf *out)
 {
@@ -107,13 +110,15 @@ int shorthand_filter(const struct options *opts, struct buf *out, struct err *re
 	return opts->priority.len ? add_priority(out, opt_text(opts->priority), reterr) : 0;
 }
 
-/* A round step that gives some forty bars. */
-static const char *auto_step(int64_t span_ns)
+const char *histogram_step(int64_t span_ns, int64_t *ret_ns)
 {
 	static const struct {
 		const char *text;
 		int64_t ns;
 	} steps[] = {
+		{"1ms", NS_PER_MS},
+		{"10ms", 10 * NS_PER_MS},
+		{"100ms", 100 * NS_PER_MS},
 		{"1s", NS_PER_SEC},
 		{"5s", 5 * NS_PER_SEC},
 		{"10s", 10 * NS_PER_SEC},
@@ -128,13 +133,23 @@ static const char *auto_step(int64_t span_ns)
 		{"6h", 6 * 3600 * NS_PER_SEC},
 		{"12h", 12 * 3600 * NS_PER_SEC},
 		{"1d", 24 * 3600 * NS_PER_SEC},
+		{"7d", 7 * 24 * 3600 * NS_PER_SEC},
+		{"30d", 30 * 24 * 3600 * NS_PER_SEC},
 	};
-	size_t n = sizeof(steps) / sizeof(steps[0]);
+	size_t i = 0, last = sizeof(steps) / sizeof(steps[0]) - 1;
 
-	for (size_t i = 0; i < n; i++)
-		if (steps[i].ns >= span_ns / HISTOGRAM_BARS)
-			return steps[i].text;
-	return steps[n - 1].text;
+	while (i < last && steps[i].ns < span_ns / HISTOGRAM_BARS)
+		i++;
+	*ret_ns = steps[i].ns;
+	return steps[i].text;
+}
+
+const char *histogram_auto_step(int64_t span_ns, bool known, int64_t *ret_ns, bool *ret_fine)
+{
+	*ret_fine = !known || span_ns > LONG_SPAN;
+	if (!known)
+		return histogram_step(SECONDS, ret_ns);
+	return *ret_fine ? histogram_step(MINUTES, ret_ns) : histogram_step(span_ns, ret_ns);
 }
 
 void shorthand_context(const struct options *opts, struct buf *out)
@@ -147,7 +162,7 @@ void shorthand_context(const struct options *opts, struct buf *out)
 			   (long long)before, (long long)after);
 }
 
-void shorthand_pipes(const struct options *opts, int64_t span_ns, struct buf *out)
+void shorthand_pipes(const struct options *opts, const char *step, struct buf *out)
 {
 	if (opts->field.len) {
 		buf_puts(out, SPAN("\n| stats by ("));
@@ -160,14 +175,9 @@ void shorthand_pipes(const struct options *opts, int64_t span_ns, struct buf *ou
 		buf_puts(out, SPAN("\n| patterns"));
 	if (opts->names)
 		buf_puts(out, SPAN("\n| field_names"));
-	if (opts->histogram.len) {
-		struct span step = opt_text(opts->histogram);
+	if (opts->histogram.len)
+		buf_printf(out, "\n| stats by (_time:%s) count() as hits | sort by (_time)", step);
 
-		if (span_eq(step, SPAN("auto")))
-			step = span_cstr(auto_step(span_ns));
-		buf_printf(out, "\n| stats by (_time:%.*s) count() as hits | sort by (_time)",
-			   SPAN_FMT(step));
-	}
 	if (opts->count)
 		buf_puts(out, SPAN("\n| stats count() as count"));
 }

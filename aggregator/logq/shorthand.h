@@ -16,6 +16,13 @@ int shorthand_filter(const struct options *opts, struct buf *out, struct err *re
 /* The pipes that -A -B -C mean, which go before all others; nothing if they aren't given. */
 void shorthand_context(const struct options *opts, struct buf *out);
 /* The pipes that -c -F -N --patterns --histogram mean, each with `| ` before it. */
-void shorthand_pipes(const struct options *opts, int64_t span_ns, struct buf *out);
+void shorthand_pipes(const struct options *opts, const char *histogram_step, struct buf *out);
+/*
+ * A round step that gives some forty bars over `span_ns`; its name, its length.
+ * Of files and of all there is nobody knows the span before the answer: then
+ * rows are counted in small steps, *ret_fine says so, and the view makes them wider.
+ */
+const char *histogram_step(int64_t span_ns, int64_t *ret_ns);
+const char *histogram_auto_step(int64_t span_ns, bool known, int64_t *ret_ns, bool *ret_fine);
 
 #endif

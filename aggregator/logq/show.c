@@ -76,7 +76,7 @@ static int open_printer(struct way *way, const struct options *opts, const struc
 	int r;
 
 	way->print = (struct print_conf){.fd = STDOUT_FILENO,
-					 .bars = opts->histogram.len > 0,
+					 .view = ask->view,
 					 .reversed = ask->reversed,
 					 .limit = ask->limit};
 	r = output_parse(opt_text(opts->output), &way->print.format, &template, reterr);

@@ -12,28 +12,58 @@
 #include <unistd.h>
 #include <wchar.h>
 
+/*
+ * Whether the reader's locale has UTF-8.  One that isn't installed here, as
+ * happens behind ssh, still says by its name what the terminal can show.
+ * Afterwards the process has C.UTF-8, by which wcwidth() knows all characters.
+ */
+static bool locale_is_ascii(void)
+{
+	static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+	bool known = setlocale(LC_CTYPE, "") != NULL;
+	bool ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
+	const char *name = NULL;
+
+	for (size_t i = 0; i < 3 && !(name && name[0]); i++)
+		name = getenv(names[i]);
+	if (!known && name)
+		ascii = !strcasestr(name, "utf-8") && !strcasestr(name, "utf8");
+	setlocale(LC_CTYPE, "C.UTF-8");
+	return ascii;
+}
+
 void style_init(struct style *style, int fd, int color_when, bool utc)
 {
 	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
 	bool tty = isatty(fd);
 	struct winsize size;
 
-	setlocale(LC_CTYPE, "");
 	*style = (struct style){.escape = tty, .utc = utc};
 	style->color = color_when == COLOR_ALWAYS ||
 		       (color_when == COLOR_AUTO && tty && !(no_color && no_color[0]) &&
 			!(term && strcmp(term, "dumb") == 0));
-	style->ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
+	style->ascii = locale_is_ascii();
+	style->ascii_text = style->ascii && tty;
 	if (tty && ioctl(fd, TIOCGWINSZ, &size) == 0)
 		style->width = size.ws_col;
 }
 
-/* Controls, and what hides or reorders text: zero-width, bidi, byte order mark. */
+/* Controls, and what hides or reorders text: zero-width, bidi, byte order mark, tags. */
 static bool is_hostile(uint32_t rune)
 {
-	return rune < 0x20 || (rune >= 0x7f && rune < 0xa0) || (rune >= 0x200b && rune <= 0x200f) ||
-	       (rune >= 0x2028 && rune <= 0x202e) || (rune >= 0x2060 && rune <= 0x2069) ||
-	       rune == 0xfeff || rune == 0x061c;
+	static const struct {
+		uint32_t first, last;
+	} ranges[] = {
+		{0x00, 0x1f},     {0x7f, 0x9f},       {0xad, 0xad},       {0x061c, 0x061c},
+		{0x115f, 0x1160}, {0x180e, 0x180e},   {0x200b, 0x200f},   {0x2028, 0x202e},
+		{0x2060, 0x206f}, {0x3164, 0x3164},   {0xfeff, 0xfeff},   {0xffa0, 0xffa0},
+		{0xfff9, 0xfffb}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff},
+	};
+
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
+		if (rune >= ranges[i].first && rune <= ranges[i].last)
+			return true;
+	return false;
 }
 
 static void put_escaped(struct buf *out, uint32_t rune)
@@ -42,10 +72,10 @@ static void put_escaped(struct buf *out, uint32_t rune)
 		buf_puts(out, SPAN("\\n"));
 	else if (rune == '\r')
 		buf_puts(out, SPAN("\\r"));
-	else if (rune < 0x100)
+	else if (rune < 0xa0)
 		buf_printf(out, "\\x%02x", rune);
 	else
-		buf_printf(out, "\\u%04x", rune);
+		buf_printf(out, rune < 0x10000 ? "\\u%04x" : "\\U%08x", rune);
 }
 
 /* Bytes at the front that need no look: printable ASCII. */
@@ -74,8 +104,8 @@ void style_text(const struct style *style, struct span text, struct buf *out)
 			break;
 		n = utf8_decode(text, &rune);
 		if (n == 1 && (unsigned char)text.ptr[0] >= 0x80)
-			put_escaped(out, (unsigned char)text.ptr[0]);
-		else if (rune == '\t' || !is_hostile(rune))
+			buf_printf(out, "\\x%02x", (unsigned char)text.ptr[0]);
+		else if (rune == '\t' || !(is_hostile(rune) || (style->ascii_text && rune >= 0x80)))
 			buf_puts(out, span_take(text, n));
 		else
 			put_escaped(out, rune);
@@ -145,6 +175,21 @@ size_t style_columns(struct span text)
 		text = span_skip(text, n);
 	}
 	return columns;
+}
+
+void style_zone(const struct style *style, struct span time, struct buf *out)
+{
+	struct tm tm;
+	int64_t ns;
+	time_t t;
+
+	if (style->utc || timestamp_parse(time, &ns) < 0) {
+		buf_puts(out, SPAN("UTC"));
+		return;
+	}
+	t = (time_t)(ns / NS_PER_SEC);
+	if (localtime_r(&t, &tm))
+		buf_puts(out, span_cstr(tm.tm_zone));
 }
 
 void style_time(const struct style *style, struct span time, bool iso, struct buf *out)

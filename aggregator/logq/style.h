@@ -4,7 +4,8 @@
  * What logs contain must not move the cursor, change colors or turn the
  * direction of a terminal's text.  On a terminal, control characters (C0, DEL,
  * C1), bytes that are no UTF-8, and characters that hide or reorder text are
- * written as \x1b or \u202e.  In a pipe bytes go out as they are.
+ * written as \x1b or \u202e; so is all that is not ASCII, where the locale has no
+ * UTF-8.  In a pipe bytes go out as they are.
  */
 #ifndef SLUICE_LOGQ_STYLE_H
 #define SLUICE_LOGQ_STYLE_H
@@ -26,9 +27,10 @@ struct style {
 	bool color;
 	bool escape; /* stdout is a terminal */
 	bool utc;
-	bool ascii;     /* no UTF-8 in the locale: bars are of # */
-	unsigned width; /* columns; 0 = no limit */
-	bool by_name;   /* no pipe lists the fields: csv and tables have them in the usual order */
+	bool ascii;      /* no UTF-8 in the locale: bars are of # */
+	bool ascii_text; /* … and the text of logs is shown to a terminal */
+	unsigned width;  /* columns; 0 = no limit */
+	bool by_name;    /* no pipe lists the fields: csv and tables have them in the usual order */
 };
 
 /* For stdout as it is, NO_COLOR, TERM and the locale. */
@@ -48,6 +50,8 @@ enum paint style_level(struct span level);
 /* Columns that `text` takes on a terminal, wide characters counted twice. */
 size_t style_columns(struct span text);
 
+/* The name of the zone in which style_time() writes that time: "CET". */
+void style_zone(const struct style *style, struct span time, struct buf *out);
 /* "Mar 01 12:00:00.005" or, iso, "2026-03-01T12:00:00.005+01:00"; as it is if it's no time. */
 void style_time(const struct style *style, struct span time, bool iso, struct buf *out);
 

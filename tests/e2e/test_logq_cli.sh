@@ -91,8 +91,8 @@ is "-v turns the query around" "$(($(logq -c level:WARN "$app") + $(logq -v -c l
 is "-F counts values" "$(logq -F level -o json "$app" | jq -s 'map(.count | tonumber) | add')" "$(grep -c . "$app")"
 like "-N lists fields" "$(logq -N -o cat "$app")" trace_id
 check "--patterns groups messages" bash -c "[ \$('$bin/logq' --patterns -o json '*' '$app' | jq -s 'map(.count | tonumber) | add') -gt 0 ]"
-like "trace ID shows the services" "$(logq -D "$store" -S @0 trace "$trace")" $'\n'"$trace"
-check "--histogram draws" bash -c "'$bin/logq' --histogram=1s '*' '$app' | grep -qE '[0-9] (█|#)'"
+like "trace ID shows the services" "$(logq -D "$store" -S @0 trace "$trace")" "^trace $trace .*service +offset +latency"
+check "--histogram draws" bash -c "'$bin/logq' --histogram=1s '*' '$app' | grep -qE '[0-9]  (█|#)'"
 
 # Formats.
 like "short" "$(logq -n 1 '*' "$app")" '^[A-Z][a-z]{2} [0-9]{2} [0-9:]{8}\.[0-9]{3} '

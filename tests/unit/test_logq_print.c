@@ -3,6 +3,7 @@
 #include "common/base/io.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -162,18 +163,155 @@ static void test_reversed_and_limited(void **state)
 			    "payment\t12\nweb\t1034\n");
 }
 
-static void test_bars(void **state)
+/* Empty steps are there, many of them as one line; the day is said where it changes. */
+static void test_histogram(void **state)
 {
 	static const struct span bar_names[] = {SPAN("_time"), SPAN("hits")};
-	static const struct span bar_rows[][2] = {{SPAN("2026-03-01T12:00:00Z"), SPAN("50")},
-						  {SPAN("2026-03-01T12:05:00Z"), SPAN("1")}};
-	struct print_conf conf = {.bars = true, .style = {.utc = true, .ascii = true}};
+	static const struct span bar_rows[][2] = {{SPAN("2026-03-01T23:50:00Z"), SPAN("50")},
+						  {SPAN("2026-03-02T00:00:00Z"), SPAN("1")},
+						  {SPAN("2026-03-02T01:00:00Z"), SPAN("12345")}};
+	struct print_conf conf = {.view = {VIEW_HISTOGRAM, INT64_C(300000000000), false},
+				  .style = {.utc = true, .ascii = true, .width = 40}};
 
 	(void)state;
+	assert_string_equal(print(conf, bar_names, bar_rows[0], 2, 3),
+			    "time UTC       hits\n"
+			    "Mar 01 23:50     50  #\n"
+			    "       23:55      0\n"
+			    "Mar 02 00:00      1  #\n"
+			    "         ...      0  11 times\n"
+			    "       01:00  12345  ###################\n");
+	conf.style.ascii = false;
+	conf.view.coarsen = true;
 	assert_string_equal(print(conf, bar_names, bar_rows[0], 2, 2),
-			    "Mar 01 12:00:00.000       50 "
-			    "##################################################\n"
-			    "Mar 01 12:05:00.000        1 #\n");
+			    "time UTC      hits\n"
+			    "Mar 01 23:50    50  ████████████████████\n"
+			    "       23:55     0\n"
+			    "Mar 02 00:00     1  ▍\n");
+	conf.view.coarsen = false;
+	conf.view.step_ns = 0;
+	conf.format = OUTPUT_CSV;
+	assert_string_equal(print(conf, bar_names, bar_rows[0], 2, 1),
+			    "_time,hits\n2026-03-01T23:50:00Z,50\n");
+}
+
+static void test_coarsen(void **state)
+{
+	static const struct span bar_names[] = {SPAN("_time"), SPAN("hits")};
+	static const struct span bar_rows[][2] = {{SPAN("2026-03-01T00:00:10Z"), SPAN("2")},
+						  {SPAN("2026-03-01T00:00:50Z"), SPAN("3")},
+						  {SPAN("2026-03-01T00:03:00Z"), SPAN("10")}};
+	struct print_conf conf = {.view = {VIEW_HISTOGRAM, INT64_C(1000000000), true},
+				  .style = {.utc = true, .ascii = true, .width = 40}};
+
+	(void)state;
+	assert_string_equal(print(conf, bar_names, bar_rows[0], 2, 3),
+			    "time UTC         hits\n"
+			    "Mar 01 00:00:10     2  ###\n"
+			    "            ...     0  7 times\n"
+			    "       00:00:50     3  #####\n"
+			    "            ...     0  25 times\n"
+			    "       00:03:00    10  #################\n");
+}
+
+static void test_shares(void **state)
+{
+	static const struct span field_names[] = {SPAN("level"), SPAN("count")};
+	static const struct span field_rows[][2] = {{SPAN("INFO"), SPAN("9000")},
+						    {SPAN(""), SPAN("999")},
+						    {SPAN("a\tlong\nvalue of 你好"), SPAN("1")}};
+	struct print_conf conf = {.view = {.kind = VIEW_VALUES}, .style = {.width = 40}};
+
+	(void)state;
+	assert_string_equal(print(conf, field_names, field_rows[0], 2, 3),
+			    "level                  count   share\n"
+			    "INFO                    9000   90.0%\n"
+			    "(none)                   999   10.0%\n"
+			    "a long\\nvalue of 你好      1   <0.1%\n");
+	conf.style.width = 30;
+	assert_string_equal(print(conf, field_names, field_rows[0], 2, 3),
+			    "level            count   share\n"
+			    "INFO              9000   90.0%\n"
+			    "(none)             999   10.0%\n"
+			    "a long\\nvalue …      1   <0.1%\n");
+}
+
+static void test_patterns(void **state)
+{
+	static const struct span fields[] = {SPAN("pattern"), SPAN("count"), SPAN("first"),
+					     SPAN("last"), SPAN("trend")};
+	static const struct span row[] = {SPAN("payment <N> declined"), SPAN("12"),
+					  SPAN("2026-03-01T12:00:00Z"),
+					  SPAN("2026-03-01T12:00:09Z"), SPAN("▁▂ █")};
+	struct print_conf conf = {.view = {.kind = VIEW_PATTERNS},
+				  .style = {.utc = true, .width = 35}};
+
+	(void)state;
+	assert_string_equal(print(conf, fields, row, 5, 1),
+			    "count  trend     pattern\n   12  ▁▂ █      payment <N> decli…\n");
+	conf.style.ascii = true;
+	assert_string_equal(print(conf, fields, row, 5, 1),
+			    "count  trend     pattern\n   12  .: #      payment <N> dec...\n");
+	conf.style.width = 0;
+	assert_string_equal(
+		print(conf, fields, row, 5, 1),
+		"count  trend     first            last             pattern\n"
+		"   12  .: #      Mar 01 12:00:00  Mar 01 12:00:09  payment <N> declined\n");
+}
+
+/* Hops on one axis; what went wrong and who was silent is said in words. */
+static void test_trace(void **state)
+{
+	static const struct span fields[] = {SPAN("trace_id"), SPAN("hop"),      SPAN("depth"),
+					     SPAN("service"),  SPAN("_time"),    SPAN("offset"),
+					     SPAN("latency"),  SPAN("duration"), SPAN("errors"),
+					     SPAN("note"),     SPAN("span_id"),  SPAN("_msg")};
+	static const struct span hops[][12] = {
+		{SPAN("5d9d"), SPAN("1"), SPAN("0"), SPAN("edge"), SPAN("2026-03-01T12:00:00Z"),
+		 SPAN("0"), SPAN("0"), SPAN("0"), SPAN("0"), SPAN(""), SPAN("a"), SPAN("GET /")},
+		{SPAN("5d9d"), SPAN("2"), SPAN("1"), SPAN("payment"), SPAN("2026-03-01T12:00:00Z"),
+		 SPAN("2ms"), SPAN("2ms"), SPAN("2ms"), SPAN("1"), SPAN("first error"), SPAN("b"),
+		 SPAN("declined")},
+		{SPAN("5d9d"), SPAN("3"), SPAN("1"), SPAN(""), SPAN("2026-03-01T12:00:00Z"),
+		 SPAN("1ms"), SPAN("1ms"), SPAN("0"), SPAN("0"), SPAN("silent"), SPAN("c"),
+		 SPAN("")}};
+	struct print_conf conf = {.view = {.kind = VIEW_TRACE},
+				  .style = {.utc = true, .ascii = true, .width = 40}};
+
+	(void)state;
+	assert_string_equal(print(conf, fields, hops[0], 12, 3),
+			    "trace 5d9d\n"
+			    "      Mar 01 12:00:00.000 UTC  4.00ms\n"
+			    "      2 services, 1 error, 1 silent hop\n"
+			    "\n"
+			    "service       offset  0           4.00ms\n"
+			    "edge               0  |\n"
+			    "  GET /\n"
+			    "  payment     2.00ms          #########\n"
+			    "    FIRST ERROR declined\n"
+			    "  (silent)    1.00ms      ?\n"
+			    "    no row of span c\n");
+	conf.style.width = 100;
+	assert_string_equal(print(conf, fields, hops[0], 12, 1),
+			    "trace 5d9d  Mar 01 12:00:00.000 UTC  0  1 service, 0 errors\n"
+			    "\n"
+			    "service    offset   latency  0                          0\n"
+			    "edge            0         0  |                             GET /\n");
+}
+
+/* Wide values are cut, numbers are not; where nothing helps, a field is a line. */
+static void test_narrow_table(void **state)
+{
+	static const struct span wide[] = {SPAN("你好你好你好你好"), SPAN("1034"), SPAN("")};
+	static const struct span fields[] = {SPAN("city"), SPAN("count"), SPAN("nothing")};
+	struct print_conf conf = {.format = OUTPUT_TABLE, .style = {.width = 16}};
+
+	(void)state;
+	assert_string_equal(print(conf, fields, wide, 3, 1),
+			    "city       count\n你好你好…   1034\n");
+	conf.style.width = 10;
+	assert_string_equal(print(conf, fields, wide, 3, 1),
+			    "city   你好你好你好你好\ncount  1034\n");
 }
 
 /* Nothing that a log holds may reach a terminal as a command. */
@@ -181,10 +319,11 @@ static void test_escapes(void **state)
 {
 	static const struct span hostile[] = {SPAN(
 		"\033]0;owned\007 \302\233x \342\200\256abc \357\273\277 \xff\xfe \x7f tab\tok ü")};
+	static const struct span foreign[] = {SPAN("ü 你 😀")};
 	static const struct span msg[] = {SPAN("_msg")};
 	static const enum output_format all[] = {OUTPUT_SHORT,   OUTPUT_SHORT_ISO, OUTPUT_PRETTY,
 						 OUTPUT_VERBOSE, OUTPUT_JSON,      OUTPUT_LOGFMT,
-						 OUTPUT_CAT,     OUTPUT_TABLE};
+						 OUTPUT_CAT,     OUTPUT_TABLE,     OUTPUT_CSV};
 	struct print_conf conf = {.format = OUTPUT_CAT, .style = {.escape = true}};
 
 	(void)state;
@@ -200,6 +339,9 @@ static void test_escapes(void **state)
 			assert_true(*text >= 0x20 || *text == '\n' || *text == '\t');
 		assert_null(strstr((const char *)text, "\302\233"));
 	}
+	conf.format = OUTPUT_CAT;
+	conf.style.ascii_text = true; /* a terminal that may take any byte for a command */
+	assert_string_equal(print(conf, msg, foreign, 1, 1), "\\u00fc \\u4f60 \\U0001f600\n");
 	conf.style.escape = false;
 	conf.format = OUTPUT_CAT;
 	assert_memory_equal(print(conf, msg, hostile, 1, 1), hostile[0].ptr, hostile[0].len);
@@ -238,11 +380,21 @@ static void test_too_many_to_keep(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_records), cmocka_unit_test(test_auto),
-		cmocka_unit_test(test_stats),   cmocka_unit_test(test_reversed_and_limited),
-		cmocka_unit_test(test_bars),    cmocka_unit_test(test_escapes),
-		cmocka_unit_test(test_color),   cmocka_unit_test(test_too_many_to_keep),
+		cmocka_unit_test(test_records),
+		cmocka_unit_test(test_auto),
+		cmocka_unit_test(test_stats),
+		cmocka_unit_test(test_reversed_and_limited),
+		cmocka_unit_test(test_histogram),
+		cmocka_unit_test(test_coarsen),
+		cmocka_unit_test(test_shares),
+		cmocka_unit_test(test_patterns),
+		cmocka_unit_test(test_trace),
+		cmocka_unit_test(test_narrow_table),
+		cmocka_unit_test(test_escapes),
+		cmocka_unit_test(test_color),
+		cmocka_unit_test(test_too_many_to_keep),
 	};
 
+	setlocale(LC_CTYPE, "C.UTF-8"); /* as style_init() does */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
