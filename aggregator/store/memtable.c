@@ -222,7 +222,7 @@ static int add_fields(struct memtable *table, const struct record *rec)
 			continue; /* it is _time */
 		if (span_eq(key, SPAN("message")))
 			key = SPAN("_msg");
-		else if (span_eq(key, SPAN("_msg")))
+		else if (span_eq(key, SPAN("_msg")) && record_get(rec, SPAN("message")))
 			key = SPAN("fields._msg");
 		if (field->type == VALUE_JSON && field->text.len && field->text.ptr[0] == '{')
 			r = json_flatten(field->text, key, &table->scratch, add_leaf, table);
