@@ -11,8 +11,9 @@
  *	            a multiset; absent and empty are the same
  *
  *	filter and pipe run twice, over raw rows and over the same rows sealed into
- *	a part of a store; rows that a store can't have as they are (a _stream or a
- *	_time of their own making) only raw
+ *	a part of a store; a field that a store makes itself, as _stream, is sealed
+ *	under another name and renamed in front of the pipes; query_stats, which
+ *	tells of the store, and filters on such fields run raw alone
  *
  *	parse_ok    the query must parse, and what it prints must parse to the same text
  *	parse_bad   it must be refused, with a text and a position in the query
@@ -242,32 +243,42 @@ struct sealed {
 	char dir[SCRATCH_MAX];
 	struct store *store;
 	struct query_source *source;
-	bool has_time; /* the rows have times of their own */
+	bool has_time;    /* the rows have times of their own */
+	unsigned renamed; /* bit i: own_names[i] has another name in the part */
 };
 
-/* Rows that a store gives back as they are: no _stream, a _time in all rows or in none. */
-static bool can_seal(json_object *rows, bool *ret_has_time)
+/* What a store makes itself of a row; a case's field of that name is sealed as case.NAME. */
+static const char *const own_names[] = {"_time", "_stream", "_stream_id", "message", "timestamp"};
+#define OWN_NAMES (sizeof(own_names) / sizeof(own_names[0]))
+#define OWN_TIME  1u
+
+static unsigned own_name_bit(const char *key)
+{
+	for (size_t i = 0; i < OWN_NAMES; i++)
+		if (strcmp(own_names[i], key) == 0)
+			return 1u << i;
+	return 0;
+}
+
+/* A _time stays what it is if it is one, in each row.  False: a name is empty, which no store has. */
+static bool look_at_names(json_object *rows, struct sealed *sealed)
 {
 	size_t n = json_object_array_length(rows), times = 0;
+	int64_t ns;
 
 	for (size_t i = 0; i < n; i++) {
 		json_object_object_foreach(json_object_array_get_idx(rows, i), key, value)
 		{
-			int64_t ns;
-
-			if (strcmp(key, "_time") == 0) {
-				if (!lang_time(json_text(value), &ns))
-					return false;
-				times++;
-			} else if (!*key || strcmp(key, "_stream") == 0 ||
-				   strcmp(key, "_stream_id") == 0 || strcmp(key, "message") == 0 ||
-				   strcmp(key, "timestamp") == 0) {
+			if (!*key)
 				return false;
-			}
+			sealed->renamed |= own_name_bit(key);
+			times += strcmp(key, "_time") == 0 && lang_time(json_text(value), &ns);
 		}
 	}
-	*ret_has_time = times > 0;
-	return n && (times == 0 || times == n);
+	sealed->has_time = n && times == n;
+	if (sealed->has_time)
+		sealed->renamed &= ~OWN_TIME;
+	return true;
 }
 
 static int append_row(struct sealed *sealed, json_object *row, size_t number, const char *mark)
@@ -289,7 +300,9 @@ static int append_row(struct sealed *sealed, json_object *row, size_t number, co
 		struct field field = {
 			.key = span_cstr(key), .text = json_text(value), .type = VALUE_STRING};
 
-		if (strcmp(key, "_time") == 0)
+		if (sealed->renamed & own_name_bit(key))
+			field.key = arena_printf(&arena, "case.%s", key);
+		if (strcmp(key, "_time") == 0 && sealed->has_time)
 			lang_time(field.text, &rec.time_ns);
 		else if (r >= 0)
 			r = record_add(&rec, field);
@@ -307,7 +320,7 @@ static void unseal(struct sealed *sealed)
 	scratch_remove(sealed->dir);
 }
 
-/* False if these rows can't be sealed as they are. */
+/* False if what is asked could not be asked of these rows in a part. */
 static bool seal(json_object *rows, const char *mark, struct sealed *sealed)
 {
 	struct store_conf conf = {.no_background = true};
@@ -316,7 +329,7 @@ static bool seal(json_object *rows, const char *mark, struct sealed *sealed)
 	int r;
 
 	*sealed = (struct sealed){.store = NULL};
-	if (!can_seal(rows, &sealed->has_time))
+	if (!look_at_names(rows, sealed) || (mark && sealed->renamed))
 		return false;
 	scratch_make(sealed->dir);
 	r = store_open(sealed->dir, false, &conf, &sealed->store, &err);
@@ -333,11 +346,13 @@ static bool seal(json_object *rows, const char *mark, struct sealed *sealed)
 	return true;
 }
 
-/* What the store adds to rows that have none. */
-static const char *added_fields(const struct sealed *sealed)
+/* Pipes that make sealed rows those of the case again. */
+static void print_restore(const struct sealed *sealed, struct buf *out)
 {
-	return sealed->has_time ? "delete _stream, _stream_id"
-				: "delete _time, _stream, _stream_id";
+	buf_printf(out, "delete %s_stream, _stream_id", sealed->has_time ? "" : "_time, ");
+	for (size_t i = 0; i < OWN_NAMES; i++)
+		if (sealed->renamed & 1u << i)
+			buf_printf(out, " | rename case.%s as %s", own_names[i], own_names[i]);
 }
 
 /*
@@ -359,9 +374,10 @@ static bool check_sealed(struct check *check, json_object *expected, const char 
 		return true;
 	sealed_runs++;
 	if (mark)
-		buf_printf(&text, "%s\n| %s", check->query, added_fields(&sealed));
-	else
-		buf_printf(&text, "%s | %s", added_fields(&sealed), check->query);
+		buf_printf(&text, "%s\n| ", check->query);
+	print_restore(&sealed, &text);
+	if (!mark)
+		buf_printf(&text, " | %s", check->query);
 	r = mark ? query_parse(buf_span(&text), NOW_NS, &query_lang_ops, &query, &err)
 		 : query_parse_pipes(buf_span(&text), NOW_NS, &query_lang_ops, &query, &err);
 	if (r < 0) {
