@@ -45,7 +45,7 @@ fuzzers: $(fuzzers)
 NAME ?= json
 SECONDS ?= 30
 fuzz_o := $(BUILD)/release-fuzzer-no-link-address-undefined-clang
-fuzz_parts := $(fuzz_o)/tests/fuzz/fuzz_$(NAME).o $(fuzz_o)/libcommon.a
+fuzz_parts := $(fuzz_o)/tests/fuzz/fuzz_$(NAME).o $(addprefix $(fuzz_o)/,$(notdir $(all_libs)))
 fuzz:
 	$(Q)$(MAKE) --no-print-directory CC=clang SAN=fuzzer-no-link,address,undefined $(fuzz_parts)
 	$(Q)mkdir -p $(BUILD)/fuzz/$(NAME)

@@ -1,9 +1,11 @@
-/* hint.c - levels in lower case. */
+/* hint.c - levels in lower case, and words that were meant to be more than words. */
 #include "aggregator/logq/hint.h"
 #include "common/base/cleanup.h"
 #include "common/data/record.h"
 #include "common/lang/ast/filter.h"
-#include <stdio.h>
+#include "common/lang/lex.h"
+#include "common/lang/number.h"
+#include "common/lang/words.h"
 
 /* The level that is meant: "warning" is WARN. */
 static int look(struct buf *out, struct span text)
@@ -32,16 +34,100 @@ static int visit(void *ctx, struct filter *leaf)
 	return r;
 }
 
-void hint_levels_text(struct filter *filter, struct buf *out)
+/* The tokens around the one that is looked at. */
+struct view {
+	struct lex before, here, behind;
+};
+
+static bool is_number(const struct lex *lex)
 {
-	(void)filter_walk(filter, visit, out);
+	uint64_t number;
+
+	return lex->kind == LEX_WORD && lang_u64(lex->text, &number);
 }
 
-void hint_levels(struct filter *filter)
+static bool touch(const struct lex *left, const struct lex *right)
 {
-	_cleanup_(buf_release) struct buf text = BUF_INIT(1024);
+	return left->pos + left->raw.len == right->pos;
+}
 
-	hint_levels_text(filter, &text);
-	if (text.len)
-		fprintf(stderr, "logq: %.*s\n", SPAN_FMT(buf_span(&text)));
+/* error|warn */
+static void look_at_bar(const struct view *view, struct buf *out)
+{
+	if (lex_is(&view->here, "|") && touch(&view->before, &view->here) &&
+	    touch(&view->here, &view->behind) && view->behind.kind == LEX_WORD &&
+	    !words_have(words_pipes, view->behind.raw) &&
+	    !words_have(words_stats, view->behind.raw))
+		buf_printf(out,
+			   "`|` begins a pipe, so that only rows with both were left; for one of "
+			   "them write `or`: (%.*s or %.*s)",
+			   SPAN_FMT(view->before.raw), SPAN_FMT(view->behind.raw));
+}
+
+/* | feilds a */
+static void look_at_pipe(const struct view *view, struct buf *out)
+{
+	struct span word = view->here.raw, near = words_nearest(words_pipes, word);
+
+	if (!lex_is(&view->before, "|") || view->here.kind != LEX_WORD ||
+	    words_have(words_pipes, word) || words_have(words_stats, word) ||
+	    lex_is_any(&view->here, "by not") || lex_is_any(&view->behind, ": * ( -"))
+		return;
+	buf_printf(out, "`%.*s` is no pipe, so it was looked for as a word", SPAN_FMT(word));
+	if (near.len)
+		buf_printf(out, "; did you mean `%.*s`?", SPAN_FMT(near));
+}
+
+/* error limit 10, error sort by (a), error where a */
+static void look_at_keyword(const struct view *view, struct buf *out)
+{
+	bool is_pipe = lex_is_any(&view->here, "limit head offset skip first last top sample") &&
+		       is_number(&view->behind);
+
+	is_pipe |= lex_is_any(&view->here, "sort order stats uniq top first last group") &&
+		   lex_is(&view->behind, "by");
+	is_pipe |= lex_is(&view->here, "where");
+	if (is_pipe && !lex_is_any(&view->before, "| : ."))
+		buf_printf(out, "`%.*s` was looked for as a word; pipes stand behind `|`",
+			   SPAN_FMT(view->here.raw));
+}
+
+/* level in (A, B) */
+static void look_at_function(const struct view *view, struct buf *out)
+{
+	if (lex_is_any(&view->here, "in contains_any contains_all range") &&
+	    lex_is_any(&view->behind, "( [") && view->before.kind == LEX_WORD &&
+	    !lex_is_any(&view->before, "and or not"))
+		buf_printf(out, "`%.*s` was asked of the message; of a field it is %.*s:%.*s(…)",
+			   SPAN_FMT(view->here.raw), SPAN_FMT(view->before.raw),
+			   SPAN_FMT(view->here.raw));
+}
+
+static void look_at_text(struct span query, struct buf *out)
+{
+	static void (*const looks[])(const struct view *, struct buf *) = {
+		look_at_bar, look_at_pipe, look_at_keyword, look_at_function};
+	struct view view = {0};
+	struct arena arena;
+
+	arena_init(&arena, QUERY_TEXT_MAX * 2);
+	if (lex_init(&view.behind, query, 0, &arena, NULL) < 0) {
+		arena_release(&arena);
+		return;
+	}
+	while (!lex_at_end(&view.behind) && !out->len) {
+		view.before = view.here;
+		view.here = view.behind;
+		lex_next(&view.behind);
+		for (size_t i = 0; !out->len && i < sizeof(looks) / sizeof(looks[0]); i++)
+			looks[i](&view, out);
+	}
+	arena_release(&arena);
+}
+
+void hint_print(struct span query, struct filter *filter, struct buf *out)
+{
+	(void)filter_walk(filter, visit, out);
+	if (!out->len)
+		look_at_text(query, out);
 }

@@ -213,6 +213,15 @@ static int finish(struct way *way, int r, const struct answer *answer, struct er
 	return r;
 }
 
+static void say_hint(const struct ask *ask)
+{
+	_cleanup_(buf_release) struct buf text = BUF_INIT(4096);
+
+	hint_print(buf_span(&ask->text), ask->query->filter, &text);
+	if (text.len)
+		fprintf(stderr, "logq: %.*s\n", SPAN_FMT(buf_span(&text)));
+}
+
 /* What the exit status says. */
 static int conclude(const struct options *opts, const struct ask *ask, int r, uint64_t rows,
 		    const struct answer *answer, const struct err *err)
@@ -230,9 +239,10 @@ static int conclude(const struct options *opts, const struct ask *ask, int r, ui
 			SPAN_FMT(span_trim(buf_span(&answer->why))));
 		return LOGQ_PARTIAL;
 	}
-	if (!rows)
-		hint_levels(ask->query->filter);
-	return rows ? LOGQ_FOUND : LOGQ_NONE;
+	if (rows)
+		return LOGQ_FOUND;
+	say_hint(ask);
+	return LOGQ_NONE;
 }
 
 static void way_release(struct way *way)

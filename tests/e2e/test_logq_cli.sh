@@ -73,6 +73,18 @@ printf '{"time":"2024-05-01T%02d:30:00Z","msg":"x"}\n' 1 23 >"$scratch/day.ndjso
 is "a day is one of this host's zone" "$(TZ=CET-1CEST logq -c '_time:2024-05-02' "$scratch/day.ndjson")" 1
 is "-z makes it one of UTC" "$(TZ=CET-1CEST logq -zc '_time:2024-05-02' "$scratch/day.ndjson")" 0
 
+# Where nothing is found, what was likely not meant as it stands is said.
+hint() {
+	logq "$1" "$app" >/dev/null
+	err
+}
+like "levels are in upper case" "$(hint 'level:error')" "try level:ERROR"
+like "a bar is no or" "$(hint 'level:ERRORR|nothingness')" "ERRORR or nothingness"
+like "a pipe that is none" "$(hint '* | feilds nothingness')" "did you mean \`fields\`?"
+like "a pipe without its bar" "$(hint 'nothingness limit 10')" "pipes stand behind \`|\`"
+like "a function without its field" "$(hint 'nothingness in (A, B)')" "it is nothingness:in"
+is "else nothing is said" "$(hint 'nothingness | fields a | nothingness:x')" ""
+
 # Which rows.
 is "-n is the last N, in order" "$(logq -n 3 -o json '*' "$app" | jq -r ._time | sort -c && echo ok)" ok
 is "-n counts" "$(logq -n 3 -o json '*' "$app" | wc -l)" 3
