@@ -105,6 +105,40 @@ static bool starts_with_pipe_name(struct span word)
 	return pipe_find(word) || words_have(words_stats, word);
 }
 
+/* `cont(`: what must be a function is none. */
+static bool unknown_function(const struct lex *lex)
+{
+	struct lex ahead = *lex;
+
+	lex_next(&ahead);
+	return lex->kind == LEX_WORD && lex_is(&ahead, "(") && !ahead.space &&
+	       !words_have(words_filters, lex->text);
+}
+
+static int function_error(struct lex *lex)
+{
+	bool stats = words_nearest(words_stats, lex->text).len > 0;
+
+	lex_error_at(lex, lex->pos, "`%.*s` is no pipe, stats function or filter function",
+		     SPAN_FMT(lex->text));
+	return lex_suggest(lex, lex->text, stats ? words_stats : words_pipes);
+}
+
+/* `stas count()`: no filter, so the first word was meant for a pipe if it is near one. */
+static int parse_filter(struct lex *lex, void **ret_pipe)
+{
+	struct lex behind = *lex;
+	size_t pos = lex->pos;
+	int r = parse_with(&pipe_filter_ops, lex, ret_pipe);
+
+	lex_next(&behind);
+	if (r >= 0 || lex_is(&behind, ":") || !words_nearest(words_pipes, behind.previous).len)
+		return r;
+	lex_error_at(lex, pos, "`%.*s` is no pipe, and with what follows no filter",
+		     SPAN_FMT(behind.previous));
+	return lex_suggest(lex, behind.previous, words_pipes);
+}
+
 static int parse_nameless(struct lex *lex, void **ret_pipe)
 {
 	const struct pipe_ops *stats = pipe_find(SPAN("stats"));
@@ -120,7 +154,7 @@ static int parse_nameless(struct lex *lex, void **ret_pipe)
 		lex_error(lex, "expected a pipe or a filter");
 		return lex_suggest(lex, lex->text, words_pipes);
 	}
-	return parse_with(&pipe_filter_ops, lex, ret_pipe);
+	return unknown_function(lex) ? function_error(lex) : parse_filter(lex, ret_pipe);
 }
 
 static int parse_pipe(struct lex *lex, void **ret_pipe)
