@@ -171,7 +171,7 @@ static int parse_switch(struct lex *lex, struct pipe_stats *stats, struct stats_
 /*
  * A query that ends in `| avg(x) y`, with nothing else to say that this is stats
  * (the word, `by`, another function, `as`, a pipe behind it), reads like a slip for
- * `avg(x, y)` and is refused; `| count() n` is too common for that.
+ * `avg(x, y)` and is refused; `| count() n` can't be meant otherwise.
  */
 static bool looks_like_slip(const struct lex *lex, const struct pipe_stats *stats,
 			    const struct stats_item *item, bool named)
@@ -179,7 +179,7 @@ static bool looks_like_slip(const struct lex *lex, const struct pipe_stats *stat
 	struct lex ahead = *lex;
 
 	lex_next(&ahead);
-	return !named && stats->nitems == 0 && item->func->ops != &stats_count_ops &&
+	return !named && stats->nitems == 0 && !stats_counts_rows(item->func) &&
 	       !lex_is(lex, "as") && span_eq(lex->previous, SPAN(")")) && lex_at_end(&ahead);
 }
 

@@ -70,7 +70,7 @@ static int count_update(const struct stats_func *func, const struct stats_batch 
 {
 	uint32_t row;
 
-	if (!stats_all_fields(&((const struct stats_of_fields *)func)->fields)) {
+	if (!stats_counts_rows(func)) {
 		const uint64_t *bits = present_rows(func, batch->rows);
 
 		return bits ? count_rows(batch, bits, true) : -ENOMEM;
@@ -91,10 +91,16 @@ static int count_empty_update(const struct stats_func *func, const struct stats_
 	return bits ? count_rows(batch, bits, false) : -ENOMEM;
 }
 
+bool stats_counts_rows(const struct stats_func *func)
+{
+	return func->ops == &stats_count_ops &&
+	       stats_all_fields(&((const struct stats_of_fields *)func)->fields);
+}
+
 /* count(*) reads nothing. */
 static void count_needs(const struct stats_func *func, struct field_set *set)
 {
-	if (!stats_all_fields(&((const struct stats_of_fields *)func)->fields))
+	if (!stats_counts_rows(func))
 		stats_needs_fields(func, set);
 }
 

@@ -13,4 +13,7 @@ extern const struct stats_func_ops stats_any_ops, stats_avg_ops, stats_count_ops
 	stats_row_any_ops, stats_row_max_ops, stats_row_min_ops, stats_stddev_ops, stats_sum_ops,
 	stats_sum_len_ops, stats_uniq_values_ops, stats_values_ops;
 
+/* count(), of rows and no fields. */
+bool stats_counts_rows(const struct stats_func *func);
+
 #endif
