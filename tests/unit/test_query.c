@@ -533,9 +533,29 @@ static void test_files(void **state)
 	scratch_remove(dir);
 }
 
+/* A hundred seconds, to the nanosecond: 2 rows are 0.02 a second, not 0.0199999999998. */
+static void test_rate_by_the_time_range(void **state)
+{
+	static const struct span pairs[2][4] = {
+		{SPAN("_time"), SPAN("2024-05-01T10:00:00Z"), SPAN("x"), SPAN("1")},
+		{SPAN("_time"), SPAN("2024-05-01T10:00:07Z"), SPAN("x"), SPAN("2")},
+	};
+	struct source_row rows[2] = {{pairs[0], 2}, {pairs[1], 2}};
+	struct query_source *source;
+
+	(void)state;
+	assert_int_equal(source_rows_open(rows, 2, &source), 0);
+	expect("_time:[2024-05-01T10:00:00Z, 2024-05-01T10:01:40Z) | stats rate() r, rate_sum(x) s",
+	       source, "r=0.02;s=0.03;\n");
+	expect("_time:2024-05-01 | stats by (_time:5s) rate() r | sort by (_time) | fields r",
+	       source, "r=0.2;\nr=0.2;\n");
+	source_close(source);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rate_by_the_time_range),
 		cmocka_unit_test(test_memory_budget_names_the_pipe),
 		cmocka_unit_test(test_top_k_keeps_few_rows),
 		cmocka_unit_test(test_time_limit_and_cancel),

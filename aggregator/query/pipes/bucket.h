@@ -32,5 +32,7 @@ int bucket_column(const struct bucket *bucket, const struct column *from, struct
 		  struct column *ret);
 /* One time. */
 int64_t bucket_time(const struct bucket *bucket, int64_t ns);
+/* How many ns are in the bucket that begins at `begin`: months and years differ. */
+int64_t bucket_length(const struct bucket *bucket, int64_t begin);
 
 #endif

@@ -11,6 +11,7 @@
 #include "aggregator/query/pipes/pipes.h"
 #include "aggregator/query/run.h"
 #include "common/base/clock.h"
+#include "common/lang/number.h"
 #include <errno.h>
 
 #define RESULT_MAX (64 << 20)
@@ -142,10 +143,25 @@ static int answer_push(struct answer *answer, struct stage *stage)
 	return r < 0 ? r : stage_push(stage->next, 0, &rows);
 }
 
-static int answer_add(struct answer *answer, const struct stats_env *env, struct span key,
-		      char *group)
+/* How much time a group stands for: its bucket, or the time range of the query. */
+static double seconds_of(struct stage *stage, const struct span *by)
 {
-	struct stage *stage = env->stage;
+	const struct pipe_stats *stats = stage_pipe(stage);
+	const struct query_run *run = stage->run;
+	int64_t begin;
+
+	for (size_t i = 0; i < stats->nby; i++)
+		if (span_eq(stats->by[i].name, SPAN("_time")) && lang_time(by[i], &begin) &&
+		    stats->by[i].bucket.unit != BUCKET_NONE)
+			return (double)bucket_length(&stats->by[i].bucket, begin) /
+			       (double)NS_PER_SEC;
+	if (run->min_time == INT64_MIN || run->max_time == INT64_MAX)
+		return 0;
+	return (double)((uint64_t)run->max_time - (uint64_t)run->min_time + 1) / (double)NS_PER_SEC;
+}
+
+static int answer_add(struct answer *answer, struct stage *stage, struct span key, char *group)
+{
 	const struct pipe_stats *stats = stage_pipe(stage);
 	struct arena *arena = stage_rows_arena(stage, 0);
 	struct span texts[STATS_BY_MAX];
@@ -153,6 +169,8 @@ static int answer_add(struct answer *answer, const struct stats_env *env, struct
 
 	if (stats->nby)
 		group_key_texts(key, stats->nby, texts);
+	struct stats_env env = {.stage = stage, .seconds = seconds_of(stage, texts)};
+
 	for (size_t i = 0; i < stats->nby; i++)
 		answer->columns[i][answer->n] = texts[i];
 	for (size_t i = 0; r >= 0 && i < stats->nitems; i++) {
@@ -160,7 +178,7 @@ static int answer_add(struct answer *answer, const struct stats_env *env, struct
 		struct span *result = &answer->columns[stats->nby + i][answer->n];
 
 		buf_reset(&answer->text);
-		r = item->func->ops->result(item->func, env, group + item->offset, &answer->text);
+		r = item->func->ops->result(item->func, &env, group + item->offset, &answer->text);
 		if (r >= 0 && answer->text.failed)
 			r = stage_fail(stage, -ENOMEM, "a result of stats is too large");
 		if (r >= 0)
@@ -170,32 +188,17 @@ static int answer_add(struct answer *answer, const struct stats_env *env, struct
 	return arena->overflowed ? stage_fail(stage, -ENOMEM, "no memory for results") : r;
 }
 
-/* How much time a group stands for: its bucket, or the time range of the query. */
-static double seconds_of(struct stage *stage)
-{
-	const struct pipe_stats *stats = stage_pipe(stage);
-	const struct query_run *run = stage->run;
-
-	for (size_t i = 0; i < stats->nby; i++)
-		if (span_eq(stats->by[i].name, SPAN("_time")) && stats->by[i].bucket.step > 1)
-			return stats->by[i].bucket.step / (double)NS_PER_SEC;
-	if (run->min_time == INT64_MIN || run->max_time == INT64_MAX)
-		return 0;
-	return ((double)run->max_time - (double)run->min_time + 1) / (double)NS_PER_SEC;
-}
-
 static int push_groups(struct stage *stage, struct answer *answer)
 {
 	const struct pipe_stats *stats = stage_pipe(stage);
 	struct stats_worker *all = stage_state(stage, 0);
-	struct stats_env env = {.stage = stage, .seconds = seconds_of(stage)};
 	struct span key;
 	char *group;
 	size_t at = 0;
 	int r = answer_begin(answer, stats, stage_rows_arena(stage, 0));
 
 	while (r == 0 && group_next(&all->groups, &at, &key, &group)) {
-		r = answer_add(answer, &env, key, group);
+		r = answer_add(answer, stage, key, group);
 		if (r < 0 || answer->n < PUSH_ROWS)
 			continue;
 		r = answer_push(answer, stage);
