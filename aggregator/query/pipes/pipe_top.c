@@ -14,12 +14,15 @@ struct pipe_top {
 	struct span hits, rank; /* rank.ptr NULL = not wanted */
 };
 
+/* [hits as n] [[with] rank [as r]] */
 static int parse_names(struct lex *lex, struct pipe_top *top)
 {
 	int r = 0;
 
 	while (r >= 0) {
-		if (lex_accept(lex, "hits")) {
+		if (lex_accept(lex, "with") && !lex_is(lex, "rank")) {
+			return lex_error(lex, "expected `rank` after `with`");
+		} else if (lex_accept(lex, "hits")) {
 			r = pipe_parse_as(lex, &top->hits);
 		} else if (lex_accept(lex, "rank")) {
 			r = pipe_parse_rank(lex, &top->rank);
@@ -47,7 +50,7 @@ static int top_parse(struct lex *lex, struct pipe **ret)
 	if (lex->kind == LEX_WORD && lex->raw.ptr[0] >= '0' && lex->raw.ptr[0] <= '9')
 		r = pipe_parse_above_zero(lex, "a number of values", &top->n);
 	if (r >= 0)
-		r = pipe_parse_by(lex, "hits rank", &top->by);
+		r = pipe_parse_by(lex, "hits rank with", &top->by);
 	if (r < 0)
 		return r;
 	if (!top->by.len || top->by.len > HITS_FIELDS_MAX)

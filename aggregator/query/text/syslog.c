@@ -151,7 +151,7 @@ static int two_digits(const char *p)
 }
 
 /* "Jun  3 17:42:32", 15 bytes.  False if it is none. */
-static bool parse_stamp(struct span text, int64_t now_ns, int64_t offset_ns, int64_t *ret)
+static bool parse_padded(struct span text, int64_t now_ns, int64_t offset_ns, int64_t *ret)
 {
 	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 	int64_t year, days;
@@ -178,6 +178,21 @@ static bool parse_stamp(struct span text, int64_t now_ns, int64_t offset_ns, int
 	return true;
 }
 
+/* The same, also when the day is not padded ("Jun 3 17:42:32").  Bytes read, 0 if it is none. */
+static size_t parse_stamp(struct span text, int64_t now_ns, int64_t offset_ns, int64_t *ret)
+{
+	char padded[15];
+
+	if (parse_padded(text, now_ns, offset_ns, ret))
+		return 15;
+	if (text.len < 14 || text.ptr[3] != ' ')
+		return 0;
+	memcpy(padded, text.ptr, 4);
+	padded[4] = ' ';
+	memcpy(padded + 5, text.ptr + 4, 10);
+	return parse_padded(span_of(padded, 15), now_ns, offset_ns, ret) ? 14 : 0;
+}
+
 static struct span time_text(int64_t ns, struct arena *arena)
 {
 	char text[TIMESTAMP_TEXT_LEN];
@@ -191,15 +206,15 @@ static struct span time_text(int64_t ns, struct arena *arena)
 static void parse_3164(const struct syslog *s, struct span rest, int64_t now_ns, int64_t offset_ns)
 {
 	int64_t ns;
-	size_t len = 0;
+	size_t len = 0, stamp = parse_stamp(rest, now_ns, offset_ns, &ns);
 
 	emit(s, "format", SPAN("rfc3164"));
-	if (!parse_stamp(rest, now_ns, offset_ns, &ns)) {
+	if (stamp == 0) {
 		emit(s, "message", rest);
 		return;
 	}
 	emit(s, "timestamp", time_text(ns, s->arena));
-	rest = span_skip(rest, 15);
+	rest = span_skip(rest, stamp);
 	if (!span_starts(rest, SPAN(" "))) {
 		if (rest.len)
 			emit(s, "message", rest);
