@@ -284,8 +284,10 @@ static int exec_not(const struct filter *filter, struct rows *rows, uint64_t *bi
 /* Depth is bounded by QUERY_DEPTH_MAX of the parser. */
 int filter_exec(const struct filter *filter, struct rows *rows, uint64_t *bits)
 {
-	int r;
+	int r = rows->stopped ? rows->stopped(rows->stopped_ctx) : 0;
 
+	if (r < 0)
+		return r;
 	switch (filter->kind) {
 	case FILTER_AND:
 		r = exec_and(filter, rows, bits);
@@ -299,7 +301,7 @@ int filter_exec(const struct filter *filter, struct rows *rows, uint64_t *bits)
 	default:
 		r = exec_leaf(filter, rows, bits);
 	}
-	if (r < 0 && !rows->failed)
+	if (r == -ENOMEM && !rows->failed)
 		rows->failed = err_set(&rows->err, r, "no memory for a block's filters");
 	return r;
 }

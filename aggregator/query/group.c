@@ -6,6 +6,7 @@
 #define CODES_MAX  4096
 #define LEN_BYTES  4
 #define MERGE_LEAP 0x9e3779b1u /* odd, so that every slot comes once */
+#define STOP_LOOK  16384       /* slots between two looks at whether to stop */
 
 void group_table_init(struct group_table *table, size_t state_size)
 {
@@ -19,16 +20,11 @@ void group_table_release(struct group_table *table)
 	stage_arena_release(&table->arena);
 }
 
+/* What the table takes from now on is the query's. */
 static int charge(struct group_table *table, struct stage *stage)
 {
-	size_t map_bytes = table->map.cap * sizeof(struct map_slot);
-	int r = stage_arena_charge(stage, &table->arena);
-
-	if (r >= 0 && map_bytes > table->map_charged) {
-		r = stage_charge(stage, map_bytes - table->map_charged);
-		table->map_charged = map_bytes;
-	}
-	return r;
+	table->map.shared = stage_budget(stage);
+	return stage_arena_charge(stage, &table->arena);
 }
 
 /* The state of `key`, which may die after the call. */
@@ -57,10 +53,11 @@ static char *find(struct group_table *table, struct span key, bool *ret_added)
 int group_put(struct group_table *table, struct stage *stage, struct span key, char **ret_state,
 	      bool *ret_added)
 {
-	char *state = find(table, key.ptr ? key : SPAN(""), ret_added);
+	int r = charge(table, stage);
+	char *state = r < 0 ? NULL : find(table, key.ptr ? key : SPAN(""), ret_added);
 
 	if (!state)
-		return stage_fail(stage, -ENOMEM, "no memory for groups");
+		return stage_no_memory(stage);
 	*ret_state = state;
 	return 0;
 }
@@ -244,16 +241,18 @@ int group_find(struct group_table *table, struct stage *stage, const struct colu
 	struct key_maker maker = {.columns = columns, .ncolumns = ncolumns, .scratch = scratch};
 	char **states = arena_alloc(scratch, (nrows + 1) * sizeof(*states));
 	size_t combinations = code_combinations(columns, ncolumns);
-	int r = states ? 0 : -ENOMEM;
+	int r = charge(table, stage);
 
+	if (r >= 0 && !states)
+		r = -ENOMEM;
 	if (r >= 0 && combinations <= CODES_MAX)
 		r = find_codes(table, &maker, combinations, nrows, states);
 	else if (r >= 0)
 		r = find_rows(table, &maker, nrows, states);
 	if (r < 0)
-		return stage_fail(stage, r, "no memory for groups");
+		return stage_no_memory(stage);
 	*ret_states = states;
-	return charge(table, stage);
+	return 0;
 }
 
 bool group_next(const struct group_table *table, size_t *at, struct span *ret_key, char **ret_state)
@@ -277,9 +276,11 @@ int group_merge(struct group_table *to, struct group_table *from, struct stage *
 		int (*merge)(void *ctx, char *to, char *from), void *ctx)
 {
 	const struct map *map = &from->map;
-	int r = 0;
+	int r = charge(to, stage);
 
 	for (size_t i = 0; r >= 0 && i < map->cap; i++) {
+		if (i % STOP_LOOK == 0 && (r = stage_stopped(stage)) < 0)
+			break;
 		struct map_slot *slot = &map->slots[i * MERGE_LEAP & (map->cap - 1)];
 		bool added;
 
@@ -289,12 +290,12 @@ int group_merge(struct group_table *to, struct group_table *from, struct stage *
 		char *state = slot->value.ptr;
 
 		if (!ours)
-			return stage_fail(stage, -ENOMEM, "no memory for groups");
+			return stage_no_memory(stage);
 		slot->value.ptr = NULL;
 		if (added)
 			ours->ptr = state;
 		else
 			r = merge(ctx, ours->ptr, state);
 	}
-	return r < 0 ? r : charge(to, stage);
+	return r;
 }

@@ -23,7 +23,6 @@ struct group_table {
 	struct map map; /* key → state */
 	struct stage_arena arena;
 	size_t state_size;
-	size_t map_charged;
 };
 
 void group_table_init(struct group_table *table, size_t state_size);

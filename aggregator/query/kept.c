@@ -135,8 +135,10 @@ int kept_add(struct kept *kept, struct stage *stage, struct rows *rows)
 	struct kept_batch batch;
 	const struct span *names;
 	size_t n;
-	int r = rows_names(rows, &names, &n);
+	int r = stage_arena_charge(stage, &kept->arena);
 
+	if (r >= 0)
+		r = rows_names(rows, &names, &n);
 	if (r >= 0)
 		r = copy_rows(kept, rows, names, n, &batch);
 	if (r >= 0)
@@ -145,17 +147,16 @@ int kept_add(struct kept *kept, struct stage *stage, struct rows *rows)
 		kept->nrows += rows->n;
 	if (rows->failed == -EBADMSG)
 		return rows->failed;
-	if (r < 0)
-		return stage_fail(stage, r, "%s",
-				  rows->failed ? rows->err.text : "no memory to keep rows");
-	return stage_arena_charge(stage, &kept->arena);
+	if (r == -ENOMEM)
+		return stage_no_memory(stage);
+	return r < 0 ? stage_fail(stage, r, "%s", rows->err.text) : 0;
 }
 
 int kept_absorb(struct kept *kept, struct stage *stage, const struct kept *from,
 		uint32_t *ret_first)
 {
 	uint32_t first = (uint32_t)kept->batches.len;
-	int r = 0;
+	int r = stage_arena_charge(stage, &kept->arena);
 
 	for (size_t i = 0; r >= 0 && i < from->batches.len; i++) {
 		struct kept_batch batch = from->batches.ptr[i];
@@ -165,17 +166,17 @@ int kept_absorb(struct kept *kept, struct stage *stage, const struct kept *from,
 			int64_t number = number_of(kept, batch.columns[k].name);
 
 			if (number < 0)
-				return stage_fail(stage, -ENOMEM, "no memory to keep rows");
+				return stage_no_memory(stage);
 			names[k] = (uint32_t)number;
 		}
 		batch.names = names;
 		r = names ? vec_push(&kept->batches, batch) : -ENOMEM;
 	}
 	if (r < 0)
-		return stage_fail(stage, r, "no memory to keep rows");
+		return stage_no_memory(stage);
 	kept->nrows += from->nrows;
 	*ret_first = first;
-	return stage_arena_charge(stage, &kept->arena);
+	return 0;
 }
 
 const struct column *kept_column(const struct kept *kept, uint32_t batch, struct span name)

@@ -148,14 +148,25 @@ struct arena *stage_rows_arena(struct stage *stage, unsigned worker);
 /* Set the error of the run, once; returns `code`. */
 int stage_fail(struct stage *stage, int code, const char *fmt, ...)
 	__attribute__((__format__(__printf__, 3, 4)));
+/* The memory of the query: what arenas and maps of a stage count against. */
+struct budget *stage_budget(struct stage *stage);
 /*
- * `bytes` more of the query's memory budget, to be given back by the run.
- * 0, or -ENOMEM: the error names the pipe.
+ * `bytes` more of it, to be given back by the run: for memory that is neither
+ * in an arena nor a map.  0, or -ENOMEM: the error names the pipe.
  */
 int stage_charge(struct stage *stage, size_t bytes);
 void stage_uncharge(struct stage *stage, size_t bytes);
+/* -ENOMEM; the error says which pipe needs more than a query may use. */
+int stage_no_memory(struct stage *stage);
 /* 0, or -ECANCELED, -ETIME: look from time to time in long loops. */
 int stage_stopped(struct stage *stage);
+/*
+ * Sort as qsort_r() does, and stably; what it needs besides is the query's
+ * memory, and it ends soon when the query is stopped.  0 or a negative errno,
+ * said in the run; then the order is undefined.
+ */
+int stage_sort(struct stage *stage, void *base, size_t n, size_t size,
+	       int (*compare)(const void *a, const void *b, void *ctx), void *ctx);
 
 /*
  * Run a sub-query over the same source, on this thread; its rows go to `sink`.
@@ -171,13 +182,12 @@ int stage_run_query(struct stage *stage, struct query *query,
 int stage_run_earlier(struct stage *stage, struct query *query, int64_t offset,
 		      int (*sink)(void *ctx, struct rows *rows), void *ctx);
 
-/* An arena whose memory is charged to a stage. */
+/* An arena whose memory is the query's from the first charge on. */
 struct stage_arena {
 	struct arena arena;
-	size_t charged;
 };
 void stage_arena_init(struct stage_arena *arena);
-/* Charge what it has taken since the last call.  0 or -ENOMEM. */
+/* Before it is used, and to see whether it got all it asked for: 0 or -ENOMEM, said in the run. */
 int stage_arena_charge(struct stage *stage, struct stage_arena *arena);
 void stage_arena_release(struct stage_arena *arena);
 

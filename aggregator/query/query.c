@@ -10,8 +10,8 @@
 #include <stdlib.h>
 
 #define MEMORY_DEFAULT (UINT64_C(512) << 20)
-#define ROWS_DEFAULT   (UINT64_C(256) << 20)
 #define PARTIAL_MAX    (64 << 10)
+#define SLICES         32 /* few enough rows for load_some() */
 
 static int sink_push(struct stage *stage, unsigned worker, struct rows *rows)
 {
@@ -85,31 +85,37 @@ static int filter_block(struct query_run *run, struct rows *rows)
 	return r < 0 ? r : rows_keep(rows, bits);
 }
 
-static void note_cost(struct query_worker *worker, const struct rows *rows, uint32_t matched,
-		      int64_t start_ns)
+/* What one block has cost so far. */
+struct block_cost {
+	int64_t start_ns;
+	uint32_t matched, loads;
+	uint64_t values;
+};
+
+static void note_cost(struct query_worker *worker, const struct row_block *block,
+		      const struct block_cost *spent)
 {
-	const struct row_block *block = rows->block;
 	struct query_progress *progress = worker->run->shared->conf->progress;
 	struct query_cost *cost = &worker->stored;
 
 	if (progress) {
 		atomic_fetch_add(&progress->rows_scanned, block->nrows);
-		atomic_fetch_add(&progress->rows_matched, matched);
+		atomic_fetch_add(&progress->rows_matched, spent->matched);
 	}
 	worker->blocks_scanned++;
 	worker->rows_scanned += block->nrows;
 	worker->bytes_scanned += block->bytes;
-	worker->rows_matched += matched;
-	worker->columns_read += rows->loads;
-	worker->values_read += rows->values;
+	worker->rows_matched += spent->matched;
+	worker->columns_read += spent->loads;
+	worker->values_read += spent->values;
 	if (!block->bytes)
 		return;
 	cost->blocks++;
 	cost->rows += block->nrows;
-	cost->matched += matched;
+	cost->matched += spent->matched;
 	cost->bytes += block->bytes;
-	cost->values += rows->values;
-	cost->ns += clock_mono_ns() - start_ns;
+	cost->values += spent->values;
+	cost->ns += clock_mono_ns() - spent->start_ns;
 }
 
 /* No row of it can be in the answer, whatever its columns hold. */
@@ -121,36 +127,78 @@ static bool is_useless(const struct query_run *run, struct row_block *block)
 	       !block->nrows || (ops->skips && ops->skips(run->chooser, block));
 }
 
-static int scan_block(struct query_worker *worker, struct row_block *block)
+static int is_stopped(void *ctx)
+{
+	return run_stopped(ctx);
+}
+
+/*
+ * Filter the `n` rows from `first` on and push what is left.  -ENOMEM with
+ * nothing pushed: they don't fit in memory.
+ */
+static int scan_rows(struct query_worker *worker, struct row_block *block, uint32_t first,
+		     uint32_t n, struct block_cost *cost)
 {
 	struct query_run *run = worker->run;
-	int64_t start_ns = clock_mono_ns();
-	uint32_t matched;
 	struct rows rows;
+	bool fits;
 	int r;
 
-	if (is_useless(run, block)) {
-		worker->blocks_skipped++;
-		return 0;
-	}
 	arena_reset(&worker->arena);
 	rows_init_block(&rows, &worker->arena, block, NULL, block->nrows);
-	r = filter_block(run, &rows);
-	if (r >= 0 && rows.n == 0 && rows.loads == 0) {
-		worker->blocks_skipped++;
-		return 0;
-	}
-	matched = r < 0 ? 0 : rows.n;
-	if (matched)
-		r = prepare(run, &rows);
+	rows.stopped = is_stopped;
+	rows.stopped_ctx = run;
+	r = rows_slice(&rows, first, n);
 	if (r >= 0)
+		r = filter_block(run, &rows);
+	if (r >= 0 && rows.n)
+		r = prepare(run, &rows);
+	fits = r != -ENOMEM;
+	if (r >= 0) {
+		cost->matched += rows.n;
 		r = stage_push(&run->stages[0], worker->index, &rows);
-	note_cost(worker, &rows, matched, start_ns);
+	}
+	cost->loads += rows.loads;
+	cost->values += rows.values;
 	if (r == -EBADMSG) {
 		run_partial(run, rows.err.text);
 		return 0;
 	}
-	return r < 0 ? run_fail(run, r, rows.failed ? rows.err.text : NULL) : r;
+	return r < 0 && fits ? run_fail(run, r, rows.failed ? rows.err.text : NULL) : r;
+}
+
+/* A block that does not fit into the query's memory is read in slices. */
+static int scan_slices(struct query_worker *worker, struct row_block *block,
+		       struct block_cost *cost)
+{
+	uint32_t size = block->nrows / SLICES + 1;
+	int r = 0;
+
+	for (uint32_t first = 0; r == 0 && first < block->nrows; first += size) {
+		uint32_t left = block->nrows - first;
+
+		r = scan_rows(worker, block, first, left < size ? left : size, cost);
+	}
+	return r == -ENOMEM ? run_no_memory(worker->run, "reading a block of rows") : r;
+}
+
+static int scan_block(struct query_worker *worker, struct row_block *block)
+{
+	struct block_cost cost = {.start_ns = clock_mono_ns()};
+	int r;
+
+	if (is_useless(worker->run, block)) {
+		worker->blocks_skipped++;
+		return 0;
+	}
+	r = scan_rows(worker, block, 0, block->nrows, &cost);
+	if (r == -ENOMEM && !atomic_load(&worker->run->failed))
+		r = scan_slices(worker, block, &cost);
+	if (r == 0 && !cost.matched && !cost.loads)
+		worker->blocks_skipped++;
+	else
+		note_cost(worker, block, &cost);
+	return r;
 }
 
 static int scan_next(struct query_worker *worker)
@@ -224,6 +272,8 @@ static int finish_stages(struct query_run *run)
 
 		if (r >= 0 && stage->ops->finish)
 			r = stage->ops->finish(stage);
+		if (r == -ENOMEM)
+			return stage_no_memory(stage);
 		if (r < 0)
 			return run_fail(run, r, NULL);
 	}
@@ -273,8 +323,6 @@ static int open_stages(struct query_run *run)
 
 static int open_workers(struct query_run *run, unsigned n)
 {
-	uint64_t budget = run->shared->conf->rows_bytes;
-
 	run->workers = calloc(n, sizeof(*run->workers));
 	if (!run->workers)
 		return run_fail(run, -ENOMEM, "out of memory");
@@ -282,7 +330,8 @@ static int open_workers(struct query_run *run, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		run->workers[i].run = run;
 		run->workers[i].index = i;
-		arena_init(&run->workers[i].arena, budget ? budget : ROWS_DEFAULT);
+		arena_init(&run->workers[i].arena, SIZE_MAX / 4);
+		run->workers[i].arena.shared = &run->shared->memory;
 	}
 	return 0;
 }
@@ -313,8 +362,9 @@ static void run_release(struct query_run *run)
 		if (stage->ops->close)
 			stage->ops->close(stage);
 		free(stage->state);
-		atomic_fetch_sub(&run->shared->memory_used, atomic_load(&stage->charged));
+		budget_give(&run->shared->memory, atomic_load(&stage->charged));
 	}
+	budget_give(&run->shared->memory, run->values_bytes);
 	for (unsigned i = 0; i < run->nworkers; i++)
 		arena_release(&run->workers[i].arena);
 	free(run->stages);
@@ -383,7 +433,7 @@ int query_execute(struct query *query, const struct query_conf *conf, struct que
 	struct query_shared shared = {.conf = conf,
 				      .source = source,
 				      .start_ns = clock_mono_ns(),
-				      .memory_limit = conf->memory_bytes ? conf->memory_bytes
+				      .memory.limit = conf->memory_bytes ? conf->memory_bytes
 									 : MEMORY_DEFAULT,
 				      .result = ret};
 	uint64_t threads = query->options.concurrency ? query->options.concurrency
@@ -403,7 +453,7 @@ int query_execute(struct query *query, const struct query_conf *conf, struct que
 	r = run_query(query, &shared, (unsigned)threads, sink, ctx, reterr);
 	pthread_mutex_destroy(&shared.lock);
 	tell_runaways(query, ret);
-	ret->memory_peak = atomic_load(&shared.memory_peak);
+	ret->memory_peak = atomic_load(&shared.memory.peak);
 	ret->elapsed_ns = clock_mono_ns() - shared.start_ns;
 	ret->cpu_ns = clock_cpu_ns() - cpu_start;
 	return r;

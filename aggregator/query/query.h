@@ -35,8 +35,7 @@ struct query_progress {
 /* Zero = the default. */
 struct query_conf {
 	unsigned threads;          /* default: 2, at most STAGE_WORKERS_MAX */
-	uint64_t memory_bytes;     /* of all stages together, default 512 MiB */
-	uint64_t rows_bytes;       /* of the columns of one block, a worker; default 256 MiB */
+	uint64_t memory_bytes;     /* of rows, stages and sub-queries together, default 512 MiB */
 	int64_t timeout_ns;        /* 0 = none */
 	const atomic_bool *cancel; /* set it and the run ends with -ECANCELED */
 	bool has_time_range;       /* rows outside [min_time, max_time] don't exist */

@@ -5,6 +5,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* What a column reads as when there is no memory for its texts. */
+static const struct span no_texts[ROW_BLOCK_MAX];
+
 void rows_init(struct rows *rows, struct arena *arena, uint32_t n)
 {
 	*rows = (struct rows){.n = n, .arena = arena};
@@ -224,9 +227,10 @@ const struct span *rows_texts(struct rows *rows, struct span name)
 		texts = column_texts(&rows->none, rows->arena);
 		rows->none.texts = NULL;
 	}
-	if (!texts)
-		fail_memory(rows);
-	return texts;
+	if (texts)
+		return texts;
+	fail_memory(rows);
+	return rows->n <= ROW_BLOCK_MAX ? no_texts : NULL;
 }
 
 /* One text of a list; of the others none is made. */

@@ -53,6 +53,9 @@ struct rows {
 	struct column none; /* what rows_column() gives for a name that is hidden */
 	int failed;         /* 0, or the negative errno of the first column that did not load */
 	struct err err;
+	/* What long work on them asks now and then; < 0: stop and return it.  NULL = never. */
+	int (*stopped)(void *ctx);
+	void *stopped_ctx;
 };
 
 /* `n` rows without any column. */
@@ -70,7 +73,10 @@ const struct column *rows_column(struct rows *rows, struct span name);
 const struct column *rows_stored(struct rows *rows, struct span name);
 /* Note that texts of a list of column `name` could not be made; returns rows->failed. */
 int rows_list_failed(struct rows *rows, struct span name, int code);
-/* Its values as n texts; never NULL unless the arena is used up (then failed is set). */
+/*
+ * Its values as n texts; all empty when the arena is used up (then failed is
+ * set), and NULL if there are more than ROW_BLOCK_MAX of those.
+ */
 const struct span *rows_texts(struct rows *rows, struct span name);
 /* One value; prefer the two above in loops. */
 struct span rows_text(struct rows *rows, struct span name, uint32_t row);

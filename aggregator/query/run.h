@@ -35,9 +35,8 @@ struct query_shared {
 	const struct query_conf *conf;
 	struct query_source *source;
 	int64_t start_ns, deadline_ns; /* monotonic; 0 = none */
-	atomic_size_t memory_used, memory_peak;
-	size_t memory_limit;
-	pthread_mutex_t lock; /* of what follows and of each run's err */
+	struct budget memory;          /* of all that rows need: arenas, groups, kept rows … */
+	pthread_mutex_t lock;          /* of what follows and of each run's err */
 	struct query_result *result;
 };
 
@@ -58,6 +57,7 @@ struct query_run {
 	query_sink_fn *sink;
 	void *sink_ctx;
 	bool lists; /* query_lists_fields() */
+	size_t values_bytes; /* of its filters' sub-queries, in the query's memory */
 	uint64_t rows_out;
 	pthread_mutex_t sink_lock;
 	atomic_bool stop; /* nobody wants more blocks */
@@ -81,6 +81,8 @@ int run_read(struct query_run *run, struct rows *rows);
 int run_stopped(struct query_run *run);
 /* Keep the first error. */
 int run_fail(struct query_run *run, int code, const char *text);
+/* -ENOMEM: `what` ("pipe `sort`") needs more memory than a query may use. */
+int run_no_memory(struct query_run *run, const char *what);
 /* Note why the answer is partial. */
 void run_partial(struct query_run *run, const char *why);
 

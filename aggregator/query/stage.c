@@ -2,6 +2,7 @@
 #include "aggregator/query/filter_exec.h"
 #include "aggregator/query/run.h"
 #include "common/base/clock.h"
+#include "common/base/num.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,6 +16,13 @@ static struct span stage_name(const struct stage *stage)
 	return name;
 }
 
+static int push_failed(struct stage *stage, const struct rows *rows, int code)
+{
+	if (code == -ENOMEM)
+		return stage_no_memory(stage);
+	return run_fail(stage->run, code, rows->failed ? rows->err.text : NULL);
+}
+
 int stage_push(struct stage *stage, unsigned worker, struct rows *rows)
 {
 	int r;
@@ -22,19 +30,16 @@ int stage_push(struct stage *stage, unsigned worker, struct rows *rows)
 	if (atomic_load_explicit(&stage->full, memory_order_relaxed))
 		return 1;
 	if (rows->failed)
-		return run_fail(stage->run, rows->failed, rows->err.text);
+		return push_failed(stage, rows, rows->failed);
 	if (rows->n == 0)
 		return 0;
 	r = stage->ops->push(stage, worker, rows);
+	if (r >= 0 && rows->failed)
+		r = rows->failed;
 	if (r == -EBADMSG && rows->failed == r && stage->ops->lazy)
 		return r;
-	if (r == -ENOMEM && !rows->failed)
-		return stage_fail(stage, r,
-				  "pipe `%.*s` needs too much memory for the rows of one block; "
-				  "select fewer rows or fields",
-				  SPAN_FMT(stage_name(stage)));
 	if (r < 0)
-		return run_fail(stage->run, r, rows->failed ? rows->err.text : NULL);
+		return push_failed(stage, rows, r);
 	if (r > 0)
 		atomic_store_explicit(&stage->full, true, memory_order_relaxed);
 	return r;
@@ -56,26 +61,30 @@ int stage_fail(struct stage *stage, int code, const char *fmt, ...)
 	return run_fail(stage->run, code, text);
 }
 
+struct budget *stage_budget(struct stage *stage)
+{
+	return &stage->run->shared->memory;
+}
+
+int stage_no_memory(struct stage *stage)
+{
+	char what[64];
+
+	snprintf(what, sizeof(what), "pipe `%.*s`", SPAN_FMT(stage_name(stage)));
+	return run_no_memory(stage->run, what);
+}
+
 int stage_charge(struct stage *stage, size_t bytes)
 {
-	struct query_shared *shared = stage->run->shared;
-	size_t used = atomic_fetch_add(&shared->memory_used, bytes) + bytes;
-	size_t peak = atomic_load(&shared->memory_peak);
-
+	if (!budget_take(stage_budget(stage), bytes))
+		return stage_no_memory(stage);
 	atomic_fetch_add(&stage->charged, bytes);
-	while (used > peak && !atomic_compare_exchange_weak(&shared->memory_peak, &peak, used))
-		;
-	if (used <= shared->memory_limit)
-		return 0;
-	return stage_fail(stage, -ENOMEM,
-			  "pipe `%.*s` needs more than the %zu MiB of memory that a query may use; "
-			  "select fewer rows or fields, or add a limit",
-			  SPAN_FMT(stage_name(stage)), shared->memory_limit >> 20);
+	return 0;
 }
 
 void stage_uncharge(struct stage *stage, size_t bytes)
 {
-	atomic_fetch_sub(&stage->run->shared->memory_used, bytes);
+	budget_give(stage_budget(stage), bytes);
 	atomic_fetch_sub(&stage->charged, bytes);
 }
 
@@ -111,25 +120,23 @@ struct arena *stage_rows_arena(struct stage *stage, unsigned worker)
 void stage_arena_init(struct stage_arena *arena)
 {
 	arena_init(&arena->arena, SIZE_MAX / 4);
-	arena->charged = 0;
 }
 
 int stage_arena_charge(struct stage *stage, struct stage_arena *arena)
 {
-	size_t more = arena->arena.held - arena->charged;
+	struct budget *budget = stage_budget(stage);
 
-	if (arena->arena.overflowed)
-		return stage_fail(stage, -ENOMEM, "out of memory");
-	if (!more)
-		return 0;
-	arena->charged = arena->arena.held;
-	return stage_charge(stage, more);
+	if (!arena->arena.shared) {
+		if (!budget_take(budget, arena->arena.held))
+			return stage_no_memory(stage);
+		arena->arena.shared = budget;
+	}
+	return arena->arena.overflowed ? stage_no_memory(stage) : 0;
 }
 
 void stage_arena_release(struct stage_arena *arena)
 {
 	arena_release(&arena->arena);
-	arena->charged = 0;
 }
 
 int stage_run_query(struct stage *stage, struct query *query, query_sink_fn *sink, void *ctx)
@@ -184,6 +191,18 @@ int run_fail(struct query_run *run, int code, const char *text)
 	}
 	pthread_mutex_unlock(&run->shared->lock);
 	return code;
+}
+
+int run_no_memory(struct query_run *run, const char *what)
+{
+	char text[200], size[NUM_TEXT_MAX];
+	size_t n = num_format_size(size, run->shared->memory.limit);
+
+	snprintf(text, sizeof(text),
+		 "%s needs more than the %.*s of memory that a query may use; "
+		 "select fewer rows or fields, or add a limit",
+		 what, (int)n, size);
+	return run_fail(run, -ENOMEM, text);
 }
 
 void run_partial(struct query_run *run, const char *why)

@@ -42,18 +42,24 @@ static int collect_rows(void *ctx, struct rows *rows)
 	return 0;
 }
 
-static int set_values(struct query *query, struct filter *leaf, const struct map *seen)
+/* The filter has copies of its own; they count as long as the run goes on. */
+static int set_values(struct query_run *run, struct filter *leaf, const struct collect *collect)
 {
-	struct span *values = calloc(seen->len + 1, sizeof(*values));
+	size_t n = 0, at = 0, size = (collect->seen.len + 1) * sizeof(struct span);
+	size_t bytes = 2 * size + arena_used(&collect->arena);
+	struct span *values;
 	union map_value *unused;
-	size_t at = 0, n = 0;
 	int r;
 
+	if (!budget_take(&run->shared->memory, bytes))
+		return -ENOMEM;
+	run->values_bytes += bytes;
+	values = malloc(size);
 	if (!values)
 		return -ENOMEM;
-	while (map_next(seen, &at, &values[n], &unused))
+	while (map_next(&collect->seen, &at, &values[n], &unused))
 		n++;
-	r = filter_set_values(query, leaf, values, n);
+	r = filter_set_values(run->query, leaf, values, n);
 	free(values);
 	return r;
 }
@@ -67,12 +73,13 @@ static int resolve_leaf(void *ctx, struct filter *leaf)
 
 	if (!leaf->values.subquery)
 		return 0;
-	arena_init(&collect.arena, shared->memory_limit / 2);
+	arena_init(&collect.arena, SIZE_MAX / 4);
+	collect.arena.shared = collect.seen.shared = &shared->memory;
 	r = run_query(leaf->values.subquery, shared, 1, collect_rows, &collect, resolve->reterr);
 	if (r >= 0)
-		r = set_values(resolve->run->query, leaf, &collect.seen);
+		r = set_values(resolve->run, leaf, &collect);
 	if (r == -ENOMEM)
-		err_set(resolve->reterr, r, "the values of a sub-query do not fit in memory");
+		run_no_memory(resolve->run, "a sub-query in a filter");
 	map_release(&collect.seen);
 	arena_release(&collect.arena);
 	return r;

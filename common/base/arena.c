@@ -49,6 +49,8 @@ static void free_chunks(struct arena *arena, struct arena_chunk **list)
 
 		*list = chunk->next;
 		arena->held -= sizeof(*chunk) + chunk->size;
+		if (arena->shared)
+			budget_give(arena->shared, sizeof(*chunk) + chunk->size);
 		free(chunk);
 	}
 }
@@ -59,7 +61,7 @@ void arena_release(struct arena *arena)
 		return;
 	free_chunks(arena, &arena->head);
 	free_chunks(arena, &arena->idle);
-	arena_init(arena, arena->budget);
+	*arena = (struct arena){.budget = arena->budget, .shared = arena->shared};
 }
 
 size_t arena_used(const struct arena *arena)
@@ -87,6 +89,15 @@ static struct arena_chunk *take_idle(struct arena *arena, size_t size)
 	return NULL;
 }
 
+/* Idle chunks are too small for what is wanted, so they make room for it. */
+static bool take_shared(struct arena *arena, size_t bytes)
+{
+	if (!arena->shared || budget_take(arena->shared, bytes))
+		return true;
+	free_chunks(arena, &arena->idle);
+	return budget_take(arena->shared, bytes);
+}
+
 /* Each chunk is as large as all before it, so that their number stays small. */
 static struct arena_chunk *new_chunk(struct arena *arena, size_t size)
 {
@@ -106,10 +117,18 @@ static struct arena_chunk *new_chunk(struct arena *arena, size_t size)
 
 	wanted = (wanted > room ? room : wanted) - header;
 	wanted = (wanted > size ? wanted : size) & ~(size_t)7;
+	if (!take_shared(arena, header + wanted)) {
+		wanted = size;
+		if (!take_shared(arena, header + wanted))
+			return NULL;
+	}
 	struct arena_chunk *chunk = malloc(header + wanted);
 
-	if (!chunk)
+	if (!chunk) {
+		if (arena->shared)
+			budget_give(arena->shared, header + wanted);
 		return NULL;
+	}
 	chunk->size = wanted;
 	arena->held += header + wanted;
 	return chunk;

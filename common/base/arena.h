@@ -17,6 +17,7 @@
 #ifndef SLUICE_BASE_ARENA_H
 #define SLUICE_BASE_ARENA_H
 
+#include "common/base/budget.h"
 #include "common/base/span.h"
 
 struct arena_chunk;
@@ -27,6 +28,7 @@ struct arena {
 	char *at, *end;           /* free bytes of head */
 	size_t held;              /* bytes of all chunks, never above budget */
 	size_t budget;
+	struct budget *shared; /* its chunks count there too; NULL = nowhere */
 	bool overflowed;
 };
 

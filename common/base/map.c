@@ -22,22 +22,34 @@ static struct map_slot *find_slot(const struct map *map, struct span key, uint64
 	}
 }
 
+static void free_slots(struct map *map)
+{
+	if (map->shared)
+		budget_give(map->shared, map->cap * sizeof(*map->slots));
+	free(map->slots);
+}
+
 static bool grow(struct map *map)
 {
-	struct map grown = {.cap = map->cap ? map->cap * 2 : 16, .len = map->len};
+	struct map grown = {
+		.cap = map->cap ? map->cap * 2 : 16, .len = map->len, .shared = map->shared};
+	size_t bytes = grown.cap * sizeof(*grown.slots);
 
-	if (grown.cap < map->cap)
+	if (grown.cap < map->cap || (map->shared && !budget_take(map->shared, bytes)))
 		return false;
 	grown.slots = calloc(grown.cap, sizeof(*grown.slots));
-	if (!grown.slots)
+	if (!grown.slots) {
+		if (map->shared)
+			budget_give(map->shared, bytes);
 		return false;
+	}
 	for (size_t i = 0; i < map->cap; i++) {
 		const struct map_slot *slot = &map->slots[i];
 
 		if (slot->key.ptr)
 			*find_slot(&grown, slot->key, slot->hash) = *slot;
 	}
-	free(map->slots);
+	free_slots(map);
 	*map = grown;
 	return true;
 }
@@ -134,6 +146,6 @@ void map_release(struct map *map)
 {
 	if (!map)
 		return;
-	free(map->slots);
-	*map = (struct map){0};
+	free_slots(map);
+	*map = (struct map){.shared = map->shared};
 }

@@ -16,6 +16,7 @@
 #ifndef SLUICE_BASE_MAP_H
 #define SLUICE_BASE_MAP_H
 
+#include "common/base/budget.h"
 #include "common/base/span.h"
 #include <stdint.h>
 
@@ -34,6 +35,7 @@ struct map {
 	struct map_slot *slots;
 	size_t cap; /* 0 or a power of two */
 	size_t len;
+	struct budget *shared; /* its slots count there; NULL = nowhere */
 };
 
 /* The value of `key`, or NULL. */

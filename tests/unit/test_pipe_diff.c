@@ -228,9 +228,10 @@ static void test_memory_is_bounded(void **state)
 	struct err err = {.text = ""};
 
 	assert_int_equal(run(*state, "_time:1h | diff offset 1d",
-			     &(struct query_conf){.memory_bytes = 1024}, &out, &err),
+			     &(struct query_conf){.memory_bytes = 20 << 10, .threads = 1}, &out,
+			     &err),
 			 -ENOMEM);
-	assert_non_null(strstr(err.text, "diff"));
+	assert_non_null(strstr(err.text, "of memory that a query may use"));
 }
 
 static void test_text(void **state)

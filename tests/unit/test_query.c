@@ -148,7 +148,7 @@ static void test_memory_budget_names_the_pipe(void **state)
 static void test_top_k_keeps_few_rows(void **state)
 {
 	struct query_source *source = open_numbers(60000);
-	struct query_conf conf = {.memory_bytes = 256 << 10, .threads = 1};
+	struct query_conf conf = {.memory_bytes = 8 << 20, .threads = 1};
 	struct answer answer = {.rows = 0};
 	struct query_result result;
 	struct err err;
@@ -158,6 +158,7 @@ static void test_top_k_keeps_few_rows(void **state)
 				  &answer, &result, &err),
 			 0);
 	assert_string_equal(buf_cstr(&answer.text), "n=59998;\nn=59997;\n");
+	expect_failure("* | sort by (n desc)", source, &conf, -ENOMEM, "pipe `sort`");
 	buf_release(&answer.text);
 	query_result_release(&result);
 	/* Of equal rows the first ones; by two fields. */

@@ -76,10 +76,14 @@ int hits_merge(struct stage *stage)
 int hits_entries(struct stage *stage, struct hits_entry **ret, size_t *ret_n)
 {
 	struct hits_worker *all = stage_state(stage, 0);
-	struct hits_entry *entries = calloc(group_count(&all->groups) + 1, sizeof(*entries));
-	size_t at = 0, n = 0;
+	size_t most = group_count(&all->groups) + 1, at = 0, n = 0;
+	struct hits_entry *entries;
 	char *state;
+	int r = stage_charge(stage, most * sizeof(*entries));
 
+	if (r < 0)
+		return r;
+	entries = calloc(most, sizeof(*entries));
 	if (!entries)
 		return stage_fail(stage, -ENOMEM, "out of memory");
 	while (group_next(&all->groups, &at, &entries[n].key, &state)) {
@@ -108,7 +112,7 @@ static int emit_some(struct stage *stage, const struct span_list *fields,
 	for (size_t k = 0; k < fields->len; k++)
 		columns[k] = ARENA_ARRAY(arena, struct span, n);
 	if (arena->overflowed)
-		return stage_fail(stage, -ENOMEM, "no memory for results");
+		return stage_no_memory(stage);
 	for (size_t i = 0; i < n; i++) {
 		group_key_texts(entries[first + i].key, fields->len, texts);
 		for (size_t k = 0; k < fields->len; k++)

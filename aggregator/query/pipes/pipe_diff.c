@@ -282,9 +282,10 @@ static int64_t change_of(const struct ranked *ranked)
 	return (int64_t)(ranked->counts.now - ranked->counts.before);
 }
 
-static int ranked_cmp(const void *a, const void *b)
+static int ranked_cmp(const void *a, const void *b, void *ctx)
 {
 	const struct ranked *x = a, *y = b;
+	(void)ctx;
 	int64_t cx = llabs(change_of(x)), cy = llabs(change_of(y));
 
 	if (cx != cy)
@@ -367,7 +368,7 @@ static int emit_all(struct stage *stage, struct group_table *all)
 		return r < 0 ? r : -ENOMEM;
 	for (; group_next(all, &at, &ranked[n].key, &state); n++)
 		ranked[n].counts = *(const struct counts *)(void *)state;
-	qsort(ranked, n, sizeof(*ranked), ranked_cmp);
+	r = stage_sort(stage, ranked, n, sizeof(*ranked), ranked_cmp, NULL);
 	if (diff->limit && n > diff->limit)
 		n = (size_t)diff->limit;
 	for (size_t i = 0; i < n && r == 0; i += ROW_BLOCK_MAX)

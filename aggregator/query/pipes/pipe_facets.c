@@ -18,6 +18,7 @@
 #define FACETS_DEFAULT     10
 #define MAX_VALUES_DEFAULT 1000
 #define MAX_LEN_DEFAULT    128
+#define STOP_LOOK          4096 /* values between two looks at whether to stop */
 
 struct pipe_facets {
 	struct pipe pipe;
@@ -39,7 +40,6 @@ struct facets_worker {
 	bool open;
 	struct stage_arena arena;
 	struct map fields; /* name → struct facet */
-	size_t charged;
 	uint64_t rows;
 };
 
@@ -134,6 +134,8 @@ static int facets_open(struct stage *stage)
 
 		stage_arena_init(&worker->arena);
 		worker->open = true;
+		worker->fields.shared = stage_budget(stage);
+		r = stage_arena_charge(stage, &worker->arena);
 	}
 	return r;
 }
@@ -150,6 +152,8 @@ static struct facet *find_facet(struct facets_worker *worker, struct span name)
 		struct facet *facet = ARENA_NEW(arena, struct facet);
 		struct span copy = name.len ? arena_dup(arena, name) : SPAN("");
 
+		if (facet)
+			facet->values.shared = worker->fields.shared;
 		value->ptr = facet;
 		map_rekey(&worker->fields, name, copy);
 		return facet && copy.ptr ? facet : NULL;
@@ -209,9 +213,10 @@ static int count_dict(struct facets_worker *worker, const struct pipe_facets *fa
 	return r;
 }
 
-static int count_column(struct facets_worker *worker, const struct pipe_facets *facets,
+static int count_column(struct facets_worker *worker, struct stage *stage,
 			const struct column *column)
 {
+	const struct pipe_facets *facets = stage_pipe(stage);
 	struct facet *facet = find_facet(worker, column->name);
 	char scratch[64];
 	int r = 0;
@@ -226,6 +231,8 @@ static int count_column(struct facets_worker *worker, const struct pipe_facets *
 		if (facet->too_many && !facets->names_only)
 			break;
 		r = count_value(worker, facets, facet, column_text(column, i, scratch), 1);
+		if (r >= 0 && i % STOP_LOOK == 0)
+			r = stage_stopped(stage);
 	}
 	return r;
 }
@@ -259,7 +266,6 @@ static int facets_read(const struct facets_worker *worker, struct rows *rows,
 
 static int facets_push(struct stage *stage, unsigned number, struct rows *rows)
 {
-	const struct pipe_facets *facets = stage_pipe(stage);
 	struct facets_worker *worker = stage_state(stage, number);
 	struct column **columns;
 	const struct span *names;
@@ -273,15 +279,14 @@ static int facets_push(struct stage *stage, unsigned number, struct rows *rows)
 	worker->rows += rows->n;
 	for (size_t i = 0; r >= 0 && i < n; i++)
 		if (columns[i])
-			r = count_column(worker, facets, columns[i]);
-	if (r < 0)
-		return stage_fail(stage, r, "no memory for the values of fields");
-	return stage_arena_charge(stage, &worker->arena);
+			r = count_column(worker, stage, columns[i]);
+	return r == -ENOMEM ? stage_no_memory(stage) : r;
 }
 
-static int merge_facet(struct facets_worker *to, const struct pipe_facets *facets, struct span name,
+static int merge_facet(struct facets_worker *to, struct stage *stage, struct span name,
 		       struct facet *from)
 {
+	const struct pipe_facets *facets = stage_pipe(stage);
 	struct facet *facet = find_facet(to, name);
 	uint64_t rows = facet ? facet->rows + from->rows : 0;
 	union map_value *count;
@@ -291,8 +296,11 @@ static int merge_facet(struct facets_worker *to, const struct pipe_facets *facet
 
 	if (r >= 0 && from->too_many && !facet->too_many)
 		give_up(facet);
-	while (r >= 0 && map_next(&from->values, &at, &value, &count))
+	while (r >= 0 && map_next(&from->values, &at, &value, &count)) {
 		r = count_value(to, facets, facet, value, count->n);
+		if (r >= 0 && facet->values.len % STOP_LOOK == 0)
+			r = stage_stopped(stage);
+	}
 	if (r >= 0)
 		facet->rows = rows;
 	return r;
@@ -311,9 +319,9 @@ static int merge_workers(struct stage *stage)
 
 		all->rows += worker->rows;
 		while (r >= 0 && map_next(&worker->fields, &at, &name, &value))
-			r = merge_facet(all, stage_pipe(stage), name, value->ptr);
+			r = merge_facet(all, stage, name, value->ptr);
 	}
-	return r < 0 ? stage_fail(stage, r, "no memory for the values of fields") : 0;
+	return r == -ENOMEM ? stage_no_memory(stage) : r;
 }
 
 struct facet_row {
@@ -326,10 +334,11 @@ static int compare_names(const void *a, const void *b)
 	return span_cmp(((const struct facet_row *)a)->name, ((const struct facet_row *)b)->name);
 }
 
-static int compare_hits(const void *left, const void *right)
+static int compare_hits(const void *left, const void *right, void *ctx)
 {
 	const struct facet_row *a = left, *b = right;
 
+	(void)ctx;
 	return a->hits != b->hits ? (a->hits < b->hits) - (a->hits > b->hits)
 				  : span_cmp(a->value, b->value);
 }
@@ -362,7 +371,7 @@ static int push_rows(struct stage *stage, const struct facet_row *found, size_t 
 	int64_t *hits = ARENA_ARRAY(arena, int64_t, n + 1);
 
 	if (!names || !values || !hits)
-		return stage_fail(stage, -ENOMEM, "no memory for results");
+		return stage_no_memory(stage);
 	for (size_t i = 0; i < n; i++) {
 		names[i] = found[i].name;
 		values[i] = found[i].value;
@@ -383,22 +392,27 @@ static int push_facet(struct stage *stage, struct span name, const struct facet 
 	const struct pipe_facets *facets = stage_pipe(stage);
 	struct facet_row *found;
 	union map_value *count;
-	size_t at = 0, n = 0;
+	size_t at = 0, n = 0, bytes = (facet->values.len + 1) * sizeof(*found);
 	int r;
 
 	if (facet->too_many ||
 	    (facet->values.len == 1 && facet->rows == rows && !facets->keep_const))
 		return 0;
+	r = stage_charge(stage, bytes);
+	if (r < 0)
+		return r;
 	found = calloc(facet->values.len + 1, sizeof(*found));
 	if (!found)
-		return stage_fail(stage, -ENOMEM, "out of memory");
+		return stage_no_memory(stage);
 	while (map_next(&facet->values, &at, &found[n].value, &count)) {
 		found[n].name = name;
 		found[n++].hits = count->n;
 	}
-	qsort(found, n, sizeof(*found), compare_hits);
-	r = push_rows(stage, found, n < facets->n ? n : facets->n);
+	r = stage_sort(stage, found, n, sizeof(*found), compare_hits, NULL);
+	if (r >= 0)
+		r = push_rows(stage, found, n < facets->n ? n : facets->n);
 	free(found);
+	stage_uncharge(stage, bytes);
 	return r;
 }
 

@@ -117,11 +117,13 @@ static int add_other(void *ctx, struct rows *rows)
 {
 	struct join_state *state = ctx;
 	const struct pipe_join *join = stage_pipe(state->stage);
-	size_t batch = state->kept.batches.len, before = state->rows.cap;
+	size_t batch = state->kept.batches.len;
 	struct column *columns;
 	char **keys;
-	int r = kept_add(&state->kept, state->stage, rows);
+	int r = stage_charge(state->stage, rows->n * sizeof(struct join_row));
 
+	if (r >= 0)
+		r = kept_add(&state->kept, state->stage, rows);
 	if (r >= 0)
 		r = key_columns(&join->by, rows, &columns);
 	if (r >= 0)
@@ -130,9 +132,7 @@ static int add_other(void *ctx, struct rows *rows)
 	for (uint32_t i = 0; r >= 0 && i < rows->n; i++)
 		r = add_row(state, (struct join_key *)(void *)keys[i],
 			    (struct kept_ref){(uint32_t)batch, i});
-	if (r < 0)
-		return r;
-	return stage_charge(state->stage, (state->rows.cap - before) * sizeof(*state->rows.ptr));
+	return r;
 }
 
 static int name_fields(struct join_state *state, const struct pipe_join *join)
@@ -212,8 +212,8 @@ static const struct join_key *find_key(const struct join_state *state, const str
 	return value ? value->ptr : NULL;
 }
 
-static int find_pairs(const struct join_state *state, const struct pipe_join *join,
-		      struct rows *rows, struct pairs *pairs)
+static int find_pairs(struct join_state *state, const struct pipe_join *join, struct rows *rows,
+		      struct pairs *pairs)
 {
 	struct column *columns;
 	int r = key_columns(&join->by, rows, &columns);
@@ -224,6 +224,8 @@ static int find_pairs(const struct join_state *state, const struct pipe_join *jo
 	if (!pairs->ours || !pairs->theirs)
 		return -ENOMEM;
 	for (uint32_t i = 0; r >= 0 && i < rows->n; i++) {
+		if (i % 256 == 0 && (r = stage_stopped(state->stage)) < 0)
+			break;
 		const struct join_key *key = find_key(state, columns, join->by.len, i, rows->arena);
 
 		if (!key && !join->inner)
@@ -265,7 +267,7 @@ static int add_field(const struct join_state *state, size_t field, const struct 
 static int join_push(struct stage *stage, unsigned worker, struct rows *rows)
 {
 	const struct pipe_join *join = stage_pipe(stage);
-	const struct join_state *state = stage->state;
+	struct join_state *state = stage->state;
 	struct pairs pairs = {0};
 	int r = find_pairs(state, join, rows, &pairs);
 

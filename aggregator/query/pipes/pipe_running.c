@@ -183,8 +183,9 @@ struct running_row {
 	struct running_state *states;
 };
 
-static int compare_times(const void *a, const void *b)
+static int compare_times(const void *a, const void *b, void *ctx)
 {
+	(void)ctx;
 	return order_compare(&((const struct running_row *)a)->time,
 			     &((const struct running_row *)b)->time);
 }
@@ -323,6 +324,8 @@ static int compute(struct running *run)
 		if (r >= 0 && !run->pipe->total)
 			note_results(run, i);
 		if (r >= 0 && i % 4096 == 0)
+			r = stage_stopped(run->stage);
+		if (r >= 0 && i % 4096 == 0)
 			r = stage_arena_charge(run->stage, &run->arena);
 	}
 	for (size_t i = 0; r >= 0 && run->pipe->total && i < run->nrows; i++)
@@ -357,18 +360,22 @@ static int push_results(struct running *run)
 static int run_over(struct running *run)
 {
 	struct arena *scratch = stage_rows_arena(run->stage, 0);
-	size_t bytes = run->kept->nrows * sizeof(*run->rows);
+	size_t bytes = run->kept->nrows * (sizeof(*run->rows) + sizeof(struct kept_ref));
 	int r = stage_charge(run->stage, bytes);
 
-	run->rows = calloc(run->kept->nrows + 1, sizeof(*run->rows));
+	if (r >= 0)
+		run->rows = calloc(run->kept->nrows + 1, sizeof(*run->rows));
 	if (r >= 0 && !run->rows)
 		r = stage_fail(run->stage, -ENOMEM, "out of memory");
 	for (uint32_t i = 0; r >= 0 && i < run->kept->batches.len; i++) {
 		arena_reset(scratch);
 		r = note_batch(run, i, scratch);
+		if (r >= 0)
+			r = stage_stopped(run->stage);
 	}
 	if (r >= 0)
-		qsort(run->rows, run->nrows, sizeof(*run->rows), compare_times);
+		r = stage_sort(run->stage, run->rows, run->nrows, sizeof(*run->rows), compare_times,
+			       NULL);
 	if (r >= 0)
 		r = compute(run);
 	return r < 0 ? r : push_results(run);
@@ -382,6 +389,9 @@ static int running_finish(struct stage *stage)
 
 	group_table_init(&run.groups, run.pipe->nitems * sizeof(struct running_state));
 	stage_arena_init(&run.arena);
+	run.groups.map.shared = stage_budget(stage);
+	if (r >= 0)
+		r = stage_arena_charge(stage, &run.arena);
 	if (r >= 0)
 		r = run_over(&run);
 	free(run.rows);

@@ -23,7 +23,6 @@
 #define SELECT_SORT   32 /* so few are sorted at once */
 #define SELECT_ROUNDS 64
 #define ROW_TEXT_MAX  (64 << 20)
-#define SCRATCH_BYTES (64 << 20)
 
 struct sort_row {
 	struct kept_ref ref;
@@ -347,8 +346,26 @@ static int partition_of(struct sort_worker *worker, struct kept_ref ref, struct 
 	return ret->ptr || !fields->len ? 0 : -ENOMEM;
 }
 
+/* Room for `n` rows in all, paid for before it is taken. */
+static int reserve(struct sort_worker *worker, struct stage *stage, size_t n)
+{
+	size_t cap = worker->rows.cap ? worker->rows.cap : 8, bytes;
+	int r;
+
+	if (n <= worker->rows.cap)
+		return 0;
+	while (cap < n)
+		cap *= 2;
+	bytes = (cap - worker->rows.cap) * sizeof(*worker->rows.ptr);
+	r = stage_charge(stage, bytes);
+	if (r < 0)
+		return r;
+	worker->charged += bytes;
+	return vec_reserve(&worker->rows, cap) < 0 ? stage_no_memory(stage) : 0;
+}
+
 /* Note the rows of the last batch of kept, whose order columns are `columns`. */
-static int note_rows(struct sort_worker *worker, const struct column *columns)
+static int note_rows(struct sort_worker *worker, struct stage *stage, const struct column *columns)
 {
 	uint32_t batch = (uint32_t)worker->kept.batches.len - 1;
 	uint32_t nrows = worker->kept.batches.ptr[batch].nrows;
@@ -357,7 +374,7 @@ static int note_rows(struct sort_worker *worker, const struct column *columns)
 
 	order_fields(worker->sort, &n);
 	keys = ARENA_ARRAY(&worker->kept.arena.arena, struct order_key, n * nrows);
-	if (!keys || vec_reserve(&worker->rows, worker->rows.len + nrows) < 0)
+	if (!keys || reserve(worker, stage, worker->rows.len + nrows) < 0)
 		return -ENOMEM;
 	for (uint32_t row = 0; row < nrows; row++, keys += n) {
 		struct sort_row entry = {.ref = {batch, row}, .keys = keys};
@@ -399,21 +416,21 @@ static int kept_order_columns(struct sort_worker *worker, struct rows *rows, str
 static int keep_rows(struct sort_worker *worker, struct stage *stage, struct rows *rows)
 {
 	struct column *columns;
-	size_t bytes;
 	int r = kept_add(&worker->kept, stage, rows);
 
 	if (r >= 0)
 		r = kept_order_columns(worker, rows, &columns);
 	if (r >= 0)
-		r = note_rows(worker, columns);
+		r = note_rows(worker, stage, columns);
 	if (r == -EBADMSG)
 		return r;
-	if (r < 0)
-		return stage_fail(stage, r, "no memory to sort");
-	bytes = worker->rows.cap * sizeof(*worker->rows.ptr) - worker->charged;
-	worker->charged += bytes;
-	r = stage_charge(stage, bytes);
-	return r < 0 ? r : stage_arena_charge(stage, &worker->kept.arena);
+	return r < 0 ? stage_no_memory(stage) : 0;
+}
+
+static int sort_rows(struct sort_worker *worker, struct stage *stage)
+{
+	return stage_sort(stage, worker->rows.ptr, worker->rows.len, sizeof(*worker->rows.ptr),
+			  compare_rows, (void *)(uintptr_t)worker->sort);
 }
 
 /* Keep the best `most` rows of each partition; rows are sorted.  Returns how many. */
@@ -435,15 +452,16 @@ static int prune(struct sort_worker *worker, struct stage *stage, uint64_t most)
 {
 	const struct pipe_sort *sort = worker->sort;
 	struct sort_worker next = {.open = true, .bound = worker->bound, .sort = sort};
-	struct arena scratch;
+	struct stage_arena scratch;
 	size_t n;
-	int r = 0;
+	int r = sort_rows(worker, stage);
 
-	qsort_r(worker->rows.ptr, worker->rows.len, sizeof(*worker->rows.ptr), compare_rows,
-		(void *)(uintptr_t)sort);
+	if (r < 0)
+		return r;
 	n = best_of_partitions(worker->rows.ptr, worker->rows.len, most);
 	kept_init(&next.kept);
-	arena_init(&scratch, SCRATCH_BYTES);
+	stage_arena_init(&scratch);
+	r = stage_arena_charge(stage, &scratch);
 	for (size_t i = 0; r >= 0 && i < n; i += PRUNE_MIN) {
 		size_t count = n - i < PRUNE_MIN ? n - i : PRUNE_MIN;
 		struct kept_ref refs[PRUNE_MIN];
@@ -451,13 +469,12 @@ static int prune(struct sort_worker *worker, struct stage *stage, uint64_t most)
 
 		for (size_t k = 0; k < count; k++)
 			refs[k] = worker->rows.ptr[i + k].ref;
-		arena_reset(&scratch);
-		r = kept_rows(&worker->kept, refs, count, &scratch, &rows);
-		r = r < 0 ? stage_fail(stage, r, "no memory to sort")
-			  : keep_rows(&next, stage, &rows);
+		arena_reset(&scratch.arena);
+		r = kept_rows(&worker->kept, refs, count, &scratch.arena, &rows);
+		r = r < 0 ? stage_no_memory(stage) : keep_rows(&next, stage, &rows);
 	}
-	arena_release(&scratch);
-	stage_uncharge(stage, worker->kept.arena.charged + worker->charged);
+	stage_arena_release(&scratch);
+	stage_uncharge(stage, worker->charged);
 	kept_release(&worker->kept);
 	vec_release(&worker->rows);
 	*worker = next;
@@ -503,19 +520,16 @@ static int merge_workers(struct stage *stage)
 		uint32_t first = 0;
 
 		r = kept_absorb(&all->kept, stage, &worker->kept, &first);
+		if (r >= 0)
+			r = reserve(all, stage, all->rows.len + worker->rows.len);
 		for (size_t k = 0; r >= 0 && k < worker->rows.len; k++) {
 			struct sort_row row = worker->rows.ptr[k];
 
 			row.ref.batch += first;
-			r = vec_push(&all->rows, row);
+			all->rows.ptr[all->rows.len++] = row;
 		}
 	}
-	if (r < 0)
-		return stage_fail(stage, r, "no memory to sort");
-	if (all->rows.len)
-		qsort_r(all->rows.ptr, all->rows.len, sizeof(*all->rows.ptr), compare_rows,
-			(void *)(uintptr_t)all->sort);
-	return 0;
+	return r < 0 ? r : sort_rows(all, stage);
 }
 
 struct ranks {
@@ -556,13 +570,16 @@ static int sort_finish(struct stage *stage)
 	struct ranks ranks = {.sort = all->sort};
 	int r = merge_workers(stage);
 
+	if (r >= 0)
+		r = stage_charge(stage,
+				 all->rows.len * (sizeof(struct kept_ref) + sizeof(int64_t)));
 	if (r < 0)
 		return r;
 	_cleanup_free_ struct kept_ref *refs = calloc(all->rows.len + 1, sizeof(*refs));
 	_cleanup_free_ int64_t *numbers = calloc(all->rows.len + 1, sizeof(*numbers));
 
 	if (!refs || !numbers)
-		return stage_fail(stage, -ENOMEM, "no memory to sort");
+		return stage_no_memory(stage);
 	size_t n = choose(all, refs, numbers);
 
 	if (all->sort->rank.ptr)

@@ -185,6 +185,7 @@ struct context_read {
 	struct stage *stage;
 	struct kept kept;
 	VEC(struct context_row) rows;
+	size_t charged; /* of `rows` */
 };
 
 static int read_rows(void *ctx, struct rows *rows)
@@ -192,8 +193,12 @@ static int read_rows(void *ctx, struct rows *rows)
 	struct context_read *read = ctx;
 	const struct column *time = rows_column(rows, SPAN("_time"));
 	uint32_t batch = (uint32_t)read->kept.batches.len;
-	int r = kept_add(&read->kept, read->stage, rows);
+	int r = stage_charge(read->stage, rows->n * sizeof(struct context_row));
 
+	if (r >= 0) {
+		read->charged += rows->n * sizeof(struct context_row);
+		r = kept_add(&read->kept, read->stage, rows);
+	}
 	for (uint32_t i = 0; r >= 0 && i < rows->n; i++) {
 		struct context_row row = {.ref = {batch, i}};
 
@@ -210,8 +215,9 @@ static int compare_ns(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static int compare_rows(const void *a, const void *b)
+static int compare_rows(const void *a, const void *b, void *ctx)
 {
+	(void)ctx;
 	return compare_ns(&((const struct context_row *)a)->ns,
 			  &((const struct context_row *)b)->ns);
 }
@@ -229,9 +235,9 @@ static int read_stream(struct context_read *read, struct span stream, int64_t mi
 	in_time.tmin = min;
 	in_time.tmax = max;
 	r = stage_run_query(read->stage, &query, read_rows, read);
-	if (r >= 0 && read->rows.len)
-		qsort(read->rows.ptr, read->rows.len, sizeof(*read->rows.ptr), compare_rows);
-	return r;
+	return r < 0 ? r
+		     : stage_sort(read->stage, read->rows.ptr, read->rows.len,
+				  sizeof(*read->rows.ptr), compare_rows, NULL);
 }
 
 /* Mark what lies around each match. */
@@ -320,7 +326,7 @@ static int push_stream(struct stage *stage, struct span stream, struct context_t
 		mark_rows(&read, context, times);
 		r = push_chunks(&read, stream, chunk_before);
 	}
-	stage_uncharge(stage, read.kept.arena.charged);
+	stage_uncharge(stage, read.charged);
 	kept_release(&read.kept);
 	vec_release(&read.rows);
 	return r;

@@ -117,6 +117,7 @@ static int trace_open(struct stage *stage)
 
 		stage_arena_init(&state->arena);
 		state->started = true;
+		r = stage_arena_charge(stage, &state->arena);
 	}
 	return r;
 }
@@ -147,9 +148,9 @@ static int trace_push(struct stage *stage, unsigned worker, struct rows *rows)
 	const struct span *parents = rows_texts(rows, SPAN("parent_span_id"));
 	const struct span *levels = rows_texts(rows, SPAN("level"));
 	const struct span *messages = rows_texts(rows, SPAN("_msg"));
-	size_t cap = state->steps.cap;
+	int r = rows->failed ? rows->failed : stage_charge(stage, rows->n * sizeof(struct step));
 
-	for (uint32_t i = 0; i < rows->n; i++) {
+	for (uint32_t i = 0; r >= 0 && i < rows->n; i++) {
 		struct step step = {.error = is_error(levels[i])};
 
 		if (traces[i].len == 0 || !lang_time(times[i], &step.time))
@@ -162,16 +163,15 @@ static int trace_push(struct stage *stage, unsigned worker, struct rows *rows)
 		if (arena->overflowed || vec_push(&state->steps, step) < 0)
 			return -ENOMEM;
 	}
-	int r = stage_charge(stage, (state->steps.cap - cap) * sizeof(struct step));
-
-	return r < 0 ? r : stage_arena_charge(stage, &state->arena);
+	return r;
 }
 
-static int step_cmp(const void *a, const void *b)
+static int step_cmp(const void *a, const void *b, void *ctx)
 {
 	const struct step *x = a, *y = b;
 	int order = span_cmp(x->trace, y->trace);
 
+	(void)ctx;
 	if (order == 0)
 		order = (x->time > y->time) - (x->time < y->time);
 	/* What is equal so far came in any order. */
@@ -186,11 +186,12 @@ struct run {
 	size_t n;
 };
 
-static int run_cmp(const void *a, const void *b)
+static int run_cmp(const void *a, const void *b, void *ctx)
 {
 	const struct run *x = a, *y = b;
 	int64_t i = x->steps->time, j = y->steps->time;
 
+	(void)ctx;
 	return i != j ? (i > j) - (i < j) : span_cmp(x->steps->trace, y->steps->trace);
 }
 
@@ -430,25 +431,30 @@ static int trace_finish(struct stage *stage)
 	VEC(struct run) runs = {0};
 	int r = 0;
 
-	for (unsigned w = 1; w < stage_workers(stage); w++) {
+	for (unsigned w = 1; r >= 0 && w < stage_workers(stage); w++) {
 		const struct trace_state *state = stage_state(stage, w);
 
-		for (size_t i = 0; i < state->steps.len; i++)
+		r = stage_charge(stage, state->steps.len * sizeof(struct step));
+		for (size_t i = 0; r >= 0 && i < state->steps.len; i++)
 			if (vec_push(&all->steps, state->steps.ptr[i]) < 0)
-				return -ENOMEM;
+				r = stage_no_memory(stage);
 	}
-	if (all->steps.len)
-		qsort(all->steps.ptr, all->steps.len, sizeof(struct step), step_cmp);
+	if (r >= 0)
+		r = stage_sort(stage, all->steps.ptr, all->steps.len, sizeof(struct step), step_cmp,
+			       NULL);
 	for (size_t i = 0; i < all->steps.len && r >= 0; i++) {
 		const struct step *step = &all->steps.ptr[i];
 
-		if (i == 0 || !span_eq(step->trace, step[-1].trace))
-			r = vec_push(&runs, ((struct run){step, 0}));
-		if (r >= 0)
+		if ((i == 0 || !span_eq(step->trace, step[-1].trace)) &&
+		    vec_push(&runs, ((struct run){step, 0})) < 0)
+			r = stage_no_memory(stage);
+		else
 			vec_last(&runs)->n++;
 	}
-	if (runs.len)
-		qsort(runs.ptr, runs.len, sizeof(struct run), run_cmp);
+	if (r >= 0)
+		r = stage_charge(stage, runs.len * sizeof(struct run));
+	if (r >= 0)
+		r = stage_sort(stage, runs.ptr, runs.len, sizeof(struct run), run_cmp, NULL);
 	for (size_t i = pipe->limit && runs.len > pipe->limit ? runs.len - pipe->limit : 0;
 	     i < runs.len && r == 0; i++) {
 		r = stage_stopped(stage);

@@ -97,7 +97,8 @@ static int run_rows(const struct subrows *subrows, struct stage *stage,
 	struct rows rows;
 	int r = 0;
 
-	arena_init(&arena, 64 << 20);
+	arena_init(&arena, SIZE_MAX / 4);
+	arena.shared = stage_budget(stage);
 	rows_init(&rows, &arena, (uint32_t)subrows->nrows);
 	for (size_t i = 0; r >= 0 && i < subrows->nrows; i++)
 		for (size_t k = 0; r >= 0 && k < subrows->rows[i].n; k++) {
@@ -115,7 +116,7 @@ static int run_rows(const struct subrows *subrows, struct stage *stage,
 				texts[i] = subrows->rows[i].pairs[2 * k + 1];
 		}
 	if (r < 0)
-		r = stage_fail(stage, r, "no memory for the rows of the query");
+		r = stage_no_memory(stage);
 	else if (rows.n)
 		r = sink(ctx, &rows);
 	arena_release(&arena);

@@ -57,20 +57,23 @@ int hash_set_add(struct hash_set *set, struct hash128 hash)
 	return 1;
 }
 
-int hash_set_merge(struct hash_set *set, const struct hash_set *from)
+int hash_set_merge(struct hash_set *set, const struct hash_set *from, size_t *at, size_t most)
 {
+	size_t end = from->cap - *at > most ? *at + most : from->cap;
+
 	/*
 	 * In leaps: in the order of their slots, the hashes would fill the front
 	 * of a smaller table to the brim, and each would be probed for past all
 	 * of those before it.
 	 */
-	for (size_t i = 0; i < from->cap; i++) {
+	for (size_t i = *at; i < end; i++) {
 		const struct hash128 *slot = &from->slots[i * MERGE_LEAP & (from->cap - 1)];
 
 		if (!slot_free(slot) && hash_set_add(set, *slot) < 0)
 			return -ENOMEM;
 	}
-	return 0;
+	*at = end;
+	return end < from->cap;
 }
 
 void hash_set_release(struct hash_set *set)

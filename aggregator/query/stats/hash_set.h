@@ -24,8 +24,11 @@ struct hash_set {
 struct hash128 hash128_of(struct span value);
 /* 1 added, 0 was there, -ENOMEM. */
 int hash_set_add(struct hash_set *set, struct hash128 hash);
-/* Add all of `from`. */
-int hash_set_merge(struct hash_set *set, const struct hash_set *from);
+/*
+ * Add the hashes of `most` slots of `from`, those from *at on, which starts at
+ * 0.  1 there are more, 0 done, -ENOMEM.
+ */
+int hash_set_merge(struct hash_set *set, const struct hash_set *from, size_t *at, size_t most);
 /* Bytes that it holds. */
 static inline size_t hash_set_bytes(const struct hash_set *set)
 {

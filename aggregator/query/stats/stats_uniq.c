@@ -4,6 +4,8 @@
 #include "aggregator/query/stats/stats_funcs.h"
 #include <errno.h>
 
+#define MERGE_SLOTS 16384 /* between two looks at whether to stop */
+
 static int count_uniq_parse(struct lex *lex, struct stats_func **ret)
 {
 	return stats_parse_fields(lex, &stats_count_uniq_ops,
@@ -99,7 +101,7 @@ static int merge(const struct stats_func *func, struct stage *stage, struct aren
 		 void *from)
 {
 	struct hash_set *a = to, *b = from;
-	size_t before;
+	size_t before, at = 0;
 	int r;
 
 	(void)func, (void)arena;
@@ -110,7 +112,9 @@ static int merge(const struct stats_func *func, struct stage *stage, struct aren
 		*b = swap;
 	}
 	before = hash_set_bytes(a);
-	r = hash_set_merge(a, b);
+	while ((r = hash_set_merge(a, b, &at, MERGE_SLOTS)) > 0)
+		if ((r = stage_stopped(stage)) < 0)
+			break;
 	if (r >= 0 && hash_set_bytes(a) > before)
 		r = stage_charge(stage, hash_set_bytes(a) - before);
 	stage_uncharge(stage, hash_set_bytes(b));
