@@ -21,6 +21,7 @@ int store_freeze(struct store *s)
 
 	if (r < 0)
 		return r;
+	s->active->commit = s->next_commit;
 	memtable_freeze(s->active);
 	pthread_mutex_lock(&s->lock);
 	r = vec_push(&s->frozen, (struct frozen){s->active, false});

@@ -224,12 +224,16 @@ int store_commit(struct store *s, const struct store_progress *changed, struct e
 	if (r < 0)
 		return err_set(reterr, r, "cannot encode the rows: %s", strerror(-r));
 	about.epoch = s->epoch;
+	/* The next open counts on from what parts say, also when the clock was set back. */
 	about.created_ns = clock_real_ns();
+	if (about.created_ns < (int64_t)s->next_commit * COMMIT_NS)
+		about.created_ns = (int64_t)s->next_commit * COMMIT_NS;
 	pthread_mutex_lock(&s->manifest_lock);
 	r = commit(s, changed, moved, &about, reterr);
 	pthread_mutex_unlock(&s->manifest_lock);
 	if (r < 0)
 		return r;
+	s->next_commit = store_commit_after(s->next_commit);
 	s->waiting_rows = 0;
 	s->waiting_since = 0;
 	r = progress_apply(&s->progress, changed, false);

@@ -3,6 +3,7 @@
 #include "aggregator/store/group.h"
 #include "common/base/check.h"
 #include "common/base/hash.h"
+#include "common/base/num.h"
 #include "common/lang/token.h"
 #include <errno.h>
 
@@ -19,7 +20,8 @@ struct group_maker {
 	int64_t *times;
 	uint64_t *tokens; /* hash set of the column's words */
 	size_t ntokens, captokens;
-	bool in_order; /* rows[i] == i */
+	bool in_order;             /* rows[i] == i */
+	char commit[NUM_TEXT_MAX]; /* the value of COMMIT_NAME */
 };
 
 int group_maker_new(struct group_maker **ret)
@@ -241,6 +243,19 @@ static int put_streams(struct group_maker *m, const struct memtable *table, stru
 	return put_column(m, &values, 0, out, begin, entry);
 }
 
+static int put_commit(struct group_maker *m, const struct memtable *table, struct buf *out,
+		      size_t begin, struct column_entry *entry)
+{
+	struct span number = span_of(m->commit, num_format_u64(m->commit, table->commit));
+
+	for (uint32_t i = 0; i < table->nrows; i++)
+		m->texts[i] = number;
+	struct values values = {
+		.name = COMMIT_NAME, .texts = m->texts, .n = table->nrows, .nrows = table->nrows};
+
+	return put_column(m, &values, 1u << VALUE_NUMBER, out, begin, entry);
+}
+
 static int compare_entries(const void *a, const void *b)
 {
 	const struct column_entry *x = a, *y = b;
@@ -276,7 +291,7 @@ static void put_directory(struct buf *out, uint32_t nrows, struct column_entry *
 		put_entry(out, &entries[i]);
 }
 
-/* All columns; `entries` has room for them and the two of our own. */
+/* All columns; `entries` has room for them and the three of our own. */
 static int put_columns(struct group_maker *m, struct memtable *table, struct buf *out, size_t begin,
 		       struct column_entry *entries, size_t *ret_n)
 {
@@ -284,6 +299,8 @@ static int put_columns(struct group_maker *m, struct memtable *table, struct buf
 	int r = put_times(m, table, out, begin, &entries[n++]);
 
 	r = r < 0 ? r : put_streams(m, table, out, begin, &entries[n++]);
+	if (table->commit)
+		r = r < 0 ? r : put_commit(m, table, out, begin, &entries[n++]);
 	for (size_t i = 0; r == 0 && i < table->columns.len; i++) {
 		const struct mem_column *column = table->columns.ptr[i];
 
@@ -301,7 +318,7 @@ int group_make(struct group_maker *m, struct memtable *table, struct buf *out,
 	       struct group_info *ret)
 {
 	size_t begin = out->len, n = 0;
-	struct column_entry *entries = calloc(table->columns.len + 2, sizeof(*entries));
+	struct column_entry *entries = calloc(table->columns.len + 3, sizeof(*entries));
 
 	CHECK(table->frozen && table->nrows > 0);
 	if (!entries)

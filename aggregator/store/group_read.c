@@ -59,7 +59,7 @@ static int parse_directory(struct cursor *in, struct arena *arena, struct direct
 {
 	uint64_t nrows = cursor_varint(in), n = cursor_varint(in);
 
-	if (in->failed || n > MEMTABLE_COLUMNS + 3 || nrows == 0 || nrows > ROW_BLOCK_MAX)
+	if (in->failed || n > MEMTABLE_COLUMNS + 4 || nrows == 0 || nrows > ROW_BLOCK_MAX)
 		return -EBADMSG;
 	struct column_entry *columns = ARENA_ARRAY(arena, struct column_entry, n);
 

@@ -23,6 +23,12 @@ static int explain(struct err *reterr, int code, struct span name)
 	return err_set(reterr, code, "cannot read field %.*s: %s", SPAN_FMT(name), strerror(-code));
 }
 
+/* What is in memory has no commit yet: others of the same one may still come. */
+static bool is_waiting(const struct group *group, struct span name)
+{
+	return group->source->mem && span_eq(name, COMMIT_NAME);
+}
+
 static int load(const struct group *group, const struct directory *directory, struct span name,
 		struct arena *arena, struct column *ret)
 {
@@ -30,6 +36,10 @@ static int load(const struct group *group, const struct directory *directory, st
 	const struct column_entry *entry = directory_find(directory, id ? SPAN("_stream") : name);
 	int r;
 
+	if (is_waiting(group, name)) {
+		column_init_empty(ret, name, group->info.nrows);
+		return 0;
+	}
 	if (entry) {
 		r = group_column(group, entry, arena, ret);
 		return r < 0 || !id ? r : stream_id_column(ret, arena);
@@ -72,6 +82,8 @@ static int add_names(const struct group *group, const struct directory *director
 		const struct column_entry *entry = &directory->columns[i];
 		struct column overflow;
 
+		if (span_eq(entry->name, COMMIT_NAME))
+			continue;
 		if (!span_eq(entry->name, OVERFLOW_NAME)) {
 			r = names_add(names, entry->name);
 			continue;
@@ -171,7 +183,7 @@ static bool view_range(struct row_block *block, struct span name, double *ret_mi
 	if (group_directory(group_of(block), &tmp, &directory) == 0) {
 		const struct column_entry *entry = directory_find(&directory, name);
 
-		known = entry && entry->has_range;
+		known = entry && entry->has_range && !is_waiting(group_of(block), name);
 		if (known) {
 			*ret_min = entry->min;
 			*ret_max = entry->max;

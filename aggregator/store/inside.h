@@ -22,6 +22,7 @@
 #include "aggregator/store/manifest.h"
 #include "aggregator/store/part.h"
 #include "aggregator/store/store.h"
+#include "common/base/clock.h"
 
 struct frozen {
 	struct memtable *table;
@@ -41,6 +42,7 @@ struct store {
 	struct progress progress;
 	struct stream_table streams;
 	struct group_maker *maker;
+	uint64_t next_commit; /* see COMMIT_NAME */
 	uint64_t waiting_rows;
 	int64_t waiting_since; /* monotonic; 0 = no row waits */
 	atomic_uint_fast64_t appended, raw_bytes;
@@ -75,6 +77,14 @@ int store_each_file(struct store *store, int (*fn)(void *ctx, uint64_t id), void
 
 /* recover.c: what the manifest would say, from the parts. */
 int store_recover(struct store *store, struct manifest_state *ret, struct err *reterr);
+
+/* The number of the next commit, greater than `before`. */
+static inline uint64_t store_commit_after(uint64_t before)
+{
+	int64_t now = clock_real_ns() / COMMIT_NS;
+
+	return now > 0 && (uint64_t)now > before ? (uint64_t)now : before + 1;
+}
 
 /* append.c: freeze the active table; make the groups of frozen ones. */
 int store_freeze(struct store *store);

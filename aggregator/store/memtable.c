@@ -96,9 +96,9 @@ static int find_column(struct memtable *table, struct span name, struct mem_colu
 		union map_value *slot = map_get(&table->by_name, name);
 
 		column = slot ? slot->ptr : NULL;
-		if (!column &&
-		    (name.len > FIELD_NAME_MAX ||
-		     (table->columns.len >= MEMTABLE_COLUMNS && !span_eq(name, OVERFLOW_NAME)))) {
+		if (!column && (name.len > FIELD_NAME_MAX ||
+				(table->columns.len >= MEMTABLE_COLUMNS &&
+				 !span_eq(name, OVERFLOW_NAME) && !span_eq(name, COMMIT_NAME)))) {
 			*ret = NULL;
 			return 0;
 		}
@@ -153,6 +153,8 @@ static struct span stored_name(struct span name)
 		return SPAN("fields._stream_id");
 	if (span_eq(name, OVERFLOW_NAME))
 		return SPAN("fields._overflow");
+	if (span_eq(name, COMMIT_NAME))
+		return SPAN("fields._commit");
 	return name;
 }
 

@@ -18,6 +18,7 @@
 
 #include "aggregator/store/streams.h"
 #include "common/base/buf.h"
+#include "common/base/clock.h"
 #include "common/base/map.h"
 #include "common/base/vec.h"
 #include "common/data/column.h"
@@ -32,6 +33,16 @@
 
 /* Fields beyond the caps, as one JSON object a row. */
 #define OVERFLOW_NAME SPAN("_overflow")
+
+/*
+ * Of each row the number of the commit that made it durable, which grows from one
+ * to the next, over restarts too: about the tenths of a second since 1970.  Rows
+ * with a number up to N are all those that were there after commit N, however they
+ * are merged; rows in memory have none yet.  A query may name the field, but it is
+ * in no list of fields.  In a fresh group it is one constant.
+ */
+#define COMMIT_NAME SPAN("_commit")
+#define COMMIT_NS   (100 * NS_PER_MS)
 
 struct mem_value {
 	uint32_t row, off, len;
@@ -50,7 +61,8 @@ struct memtable {
 	pthread_mutex_t lock; /* all below, until frozen */
 	bool frozen;
 	uint32_t nrows;
-	int64_t *times; /* ROW_BLOCK_MAX of each */
+	uint64_t commit; /* that its rows will be part of; 0: they bring their numbers (a merge) */
+	int64_t *times;  /* ROW_BLOCK_MAX of each */
 	const struct store_stream **streams;
 	int64_t min_time, max_time;
 	VEC(struct mem_column *) columns;

@@ -141,7 +141,8 @@ static bool fits(const struct memtable *table, const struct rows *rows)
 	for (size_t i = 0; i < rows->directory->ncolumns; i++) {
 		struct span name = rows->directory->columns[i].name;
 
-		ncolumns += !is_own(name) && !map_get(&table->by_name, name);
+		ncolumns += !is_own(name) && !span_eq(name, COMMIT_NAME) &&
+			    !map_get(&table->by_name, name);
 	}
 	return ncolumns <= MEMTABLE_COLUMNS && rows->n <= ROW_BLOCK_MAX - table->nrows &&
 	       table->text_len <= MEMTABLE_TEXT_FULL &&

@@ -14,6 +14,10 @@
  * thread may take snapshots, load columns of their blocks, and ask for stats.
  * A snapshot stays as it was: later rows, merges and retention do not touch it.
  *
+ * Each durable row has a `_commit`, a number that grows from commit to commit: who
+ * has seen all rows up to one number asks for greater ones next time.  Rows in
+ * memory have none yet.
+ *
  * Invariants: parts never change; every byte read from a file was checked
  * against its checksum; a part that fails is reported, never skipped silently.
  *

@@ -336,12 +336,12 @@ static void retention_by_age_goes_by_the_newest_row(void **state)
 
 static void parts_that_settled_are_merged_for_good(void **state)
 {
-	struct store *store = open_store(dir, &quiet);
 	struct store_stats stats;
 	struct err err;
 
 	(void)state;
 	clock_fake(FIRST_NS, 0);
+	struct store *store = open_store(dir, &quiet);
 	int64_t sum = fill(store, 200, 100);
 
 	assert_int_equal(store_upkeep(store, &err), 0);

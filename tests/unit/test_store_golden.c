@@ -61,7 +61,8 @@ static void dump_part(struct part *part, struct buf *out)
 
 			buf_putc(out, '{');
 			for (size_t c = 0; c < table.directory.ncolumns; c++)
-				if (table.texts[c][row].len)
+				if (table.texts[c][row].len &&
+				    !span_eq(table.directory.columns[c].name, COMMIT_NAME))
 					json_write_field(out, &first,
 							 table.directory.columns[c].name,
 							 VALUE_STRING, table.texts[c][row]);
