@@ -1,6 +1,7 @@
 #include "common/parse/canon.h"
 #include "common/base/clock.h"
 #include "common/base/num.h"
+#include "common/base/utf8.h"
 #include "common/data/json_scan.h"
 #include "common/data/timestamp.h"
 #include "common/parse/format.h"
@@ -125,12 +126,45 @@ static int take_level(struct record *rec, const struct value *value, struct span
 	return 1;
 }
 
-static int take_message(const struct value *value, struct span *ret)
+/*
+ * journald writes a message that is not UTF-8 as an array of its bytes.  Any other
+ * array stays what it is.  False past the arena's budget.
+ */
+static bool message_of_bytes(struct record *rec, struct span array, struct span *ret)
+{
+	char *bytes = arena_alloc(rec->arena, array.len);
+	struct json_iter iter;
+	struct json_item item;
+	size_t n = 0;
+	uint64_t byte;
+
+	*ret = array;
+	if (!bytes || !json_iter_init(&iter, array) || iter.object)
+		return bytes;
+	while (json_iter_next(&iter, &item)) {
+		if (item.type != VALUE_NUMBER || num_parse_u64(item.text, &byte) < 0 || byte > 255)
+			return true;
+		bytes[n++] = (char)byte;
+	}
+	struct span text = span_of(bytes, n);
+	char *copy = arena_alloc(rec->arena, utf8_repaired_len(text));
+
+	if (!copy)
+		return false;
+	if (!utf8_valid(text))
+		rec->flags |= RECORD_INVALID_UTF8;
+	*ret = span_of(copy, utf8_repair_to(copy, text));
+	return true;
+}
+
+static int take_message(struct record *rec, const struct value *value, struct span *ret)
 {
 	if (value->type == VALUE_NULL)
 		return 0;
 	*ret = value->text;
-	return 1;
+	if (value->type != VALUE_JSON || !span_eq(value->key, SPAN("MESSAGE")))
+		return 1;
+	return message_of_bytes(rec, value->text, ret) ? 1 : -ENOMEM;
 }
 
 static int take_id(struct record *rec, const struct value *value, unsigned digits, struct span *ret)
@@ -154,7 +188,7 @@ static int take(struct record *rec, enum role role, const struct value *value, s
 	case ROLE_LEVEL:
 		return take_level(rec, value, ret);
 	case ROLE_MESSAGE:
-		return take_message(value, ret);
+		return take_message(rec, value, ret);
 	case ROLE_TRACE:
 		return take_id(rec, value, 32, ret);
 	case ROLE_SPAN:

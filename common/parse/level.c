@@ -40,6 +40,16 @@ static bool all_upper(struct span word)
 	return word.len >= 3;
 }
 
+/* `[module` stands before text[at]. */
+static bool in_brackets(struct span text, size_t at)
+{
+	size_t i = at;
+
+	while (i && (is_letter(text.ptr[i - 1]) || text.ptr[i - 1] == '_'))
+		i--;
+	return i && i < at && text.ptr[i - 1] == '[';
+}
+
 /* What stands around text[at, end). */
 static bool looks_like_level(struct span text, size_t at, size_t end, bool timed, bool first)
 {
@@ -48,6 +58,9 @@ static bool looks_like_level(struct span text, size_t at, size_t end, bool timed
 	bool bracketed = (before == '[' || before == '<' || before == '(') &&
 			 (after == ']' || after == '>' || after == ')' || after == ' ');
 
+	/* Apache: [core:error] */
+	if (before == ':' && after == ']' && in_brackets(text, at - 1))
+		return true;
 	/* Part of a longer name: com.x.Error, my_error, ERROR_CODE, error-page, x=warn. */
 	if (strchr("._-/@$=#\\\"'", after) && after != '\0')
 		return false;

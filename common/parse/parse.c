@@ -111,7 +111,8 @@ int format_auto(struct span text, int64_t observed_ns, struct record *rec)
 		r = format_json(text, observed_ns, rec);
 	else if (first >= '0' && first <= '9')
 		r = format_cri(text, observed_ns, rec);
-	else if (first == '<' || (first >= 'A' && first <= 'S'))
+	if (r == 0 &&
+	    (first == '<' || (first >= 'A' && first <= 'S') || (first >= '0' && first <= '9')))
 		r = format_syslog(text, observed_ns, rec);
 	/* An access line starts with an address or a host name and has its time in brackets. */
 	if (r == 0 && first != '{' && first != '[' &&

@@ -7,6 +7,7 @@
 
 /*
  * RFC 3164   <34>Oct 11 22:14:15 host su[123]: message          (also without <PRI>)
+ * rsyslog    2026-03-01T12:00:00.123456+00:00 host su[123]: message
  * RFC 5424   <165>1 2003-10-11T22:14:15.003Z host app 123 ID47 [id k="v"] message
  *
  * The program's name becomes `service` and its machine `host`: a relayed line
@@ -212,6 +213,29 @@ static size_t read_tag(struct span text, struct span *ret_name, struct span *ret
 	return n < text.len && text.ptr[n] == ' ' ? n + 1 : n;
 }
 
+/*
+ * The time that rsyslog writes in front of a line: six digits and an offset,
+ * `2026-03-01T12:00:00.123456+00:00`.  Its length, 0 = none.
+ */
+static size_t read_file_time(struct span text, int64_t *ret_ns)
+{
+	size_t n;
+
+	if (text.len < 34 || text.ptr[10] != 'T' || text.ptr[19] != '.' || text.ptr[29] != ':' ||
+	    text.ptr[32] != ' ' || (text.ptr[26] != '+' && text.ptr[26] != '-'))
+		return 0;
+	return timestamp_parse_iso(text, ret_ns, &n) == 0 && n == 32 ? n : 0;
+}
+
+/* `host su[123]:` is there, and not `INFO main:`. */
+static bool has_host_and_tag(struct span text)
+{
+	struct span host, name, pid;
+
+	return span_cut(&text, ' ', &host) && host.len && !severity_parse(host) &&
+	       !span_ends(host, SPAN(":")) && read_tag(text, &name, &pid);
+}
+
 /* Behind the PRI, if there is one. */
 static int parse_3164(struct span text, int64_t observed_ns, bool has_pri, struct record *rec)
 {
@@ -221,6 +245,11 @@ static int parse_3164(struct span text, int64_t observed_ns, bool has_pri, struc
 
 	if (!n && has_pri && timestamp_parse_iso(text, &ns, &n) < 0)
 		n = 0;
+	if (!n && !has_pri) {
+		n = read_file_time(text, &ns);
+		if (n && !has_host_and_tag(span_skip(text, n + 1)))
+			return 0;
+	}
 	if (!n && !has_pri)
 		return 0;
 	struct span rest = span_skip(text, n), after;

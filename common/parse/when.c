@@ -135,6 +135,8 @@ static size_t when_ctime(struct span text, int64_t *ret_ns)
 {
 	const char *p = text.ptr, *end = p + text.len;
 	struct civil_time t = {0};
+	int32_t zone = 0;
+	size_t n;
 
 	if (text.len < 24 || !is_weekday(p) || p[3] != ' ')
 		return 0;
@@ -143,13 +145,17 @@ static size_t when_ctime(struct span text, int64_t *ret_ns)
 	p = p && p < end && *p == ' ' ? timestamp_read_clock(p + 1, end, &t) : NULL;
 	if (!p)
 		return 0;
-	/* The name of a zone says little (EST is two of them): only UTC's is not skipped blindly. */
-	if (end - p >= 5 && *p == ' ' && !is_digit(p[1]))
+	if (end - p >= 5 && *p == ' ' && !is_digit(p[1])) {
+		when_zone_name(span_between(p + 1, end),
+			       &zone); /* one we don't know is taken for UTC */
 		for (p++; p < end && *p != ' '; p++)
 			;
+	}
 	if (end - p < 5 || *p != ' ' || !digits(p + 1, 4, &t.year))
 		return 0;
-	return finish(text, p + 5, &t, ret_ns);
+	n = finish(text, p + 5, &t, ret_ns);
+	*ret_ns -= n ? zone * NS_PER_SEC : 0;
+	return n;
 }
 
 /* 17/06/09 20:10:40 (Spark) */
