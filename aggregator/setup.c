@@ -4,6 +4,7 @@
 #include "common/base/log.h"
 #include "common/base/num.h"
 #include "common/bus/uri.h"
+#include "common/ops/http.h"
 #include "filters/builtin.h"
 #include <errno.h>
 
@@ -54,6 +55,24 @@ static void check_source(struct setup *setup)
 		conf_error_in(setup->conf, from, err.offset, "%s", err.text);
 }
 
+/* What the API would refuse at the start is an error of the configuration. */
+static int check_http(struct setup *setup)
+{
+	struct span listen = setup_text(setup->settings.http.listen);
+	struct span socket = setup_text(setup->settings.http.socket);
+	_cleanup_free_ char *address = strndup(listen.len ? listen.ptr : "", listen.len);
+	_cleanup_free_ char *path = strndup(socket.len ? socket.ptr : "", socket.len);
+	struct err err;
+
+	if (!address || !path)
+		return -ENOMEM;
+	if (listen.len && http_check_listen(address, false, &err) < 0)
+		conf_error(setup->conf, node_at(setup->conf, "http", "listen"), "%s", err.text);
+	if (socket.len && http_check_unix_path(path, &err) < 0)
+		conf_error(setup->conf, node_at(setup->conf, "http", "socket"), "%s", err.text);
+	return 0;
+}
+
 static int build(struct setup *setup)
 {
 	static const struct chain_env env = {
@@ -66,6 +85,9 @@ static int build(struct setup *setup)
 		conf_error(setup->conf, node_at(setup->conf, "store", "path"),
 			   "store.path is missing");
 	check_source(setup);
+	r = check_http(setup);
+	if (r < 0)
+		return r;
 	/* From the tree, not from the settings: those may be wrong, and all errors are told. */
 	return chain_new(&env, setup->conf, conf_get(conf_root(setup->conf), "filters"),
 			 &setup->chain);

@@ -1,5 +1,7 @@
+#include "common/base/cleanup.h"
 #include "common/base/log.h"
 #include "common/bus/uri.h"
+#include "common/ops/http.h"
 #include "filters/builtin.h"
 #include "shipper/labels.h"
 #include "shipper/options.h"
@@ -44,6 +46,21 @@ static void check_output(struct setup *setup)
 	}
 }
 
+/* What the server would refuse at the start is an error of the configuration. */
+static int check_listen(struct setup *setup)
+{
+	struct span listen = setup_text(setup->settings.listen);
+	_cleanup_free_ char *address = strndup(listen.len ? listen.ptr : "", listen.len);
+	struct conf_node *root = conf_root(setup->conf);
+	struct err err;
+
+	if (!address)
+		return -ENOMEM;
+	if (listen.len && http_check_listen(address, false, &err) < 0)
+		conf_error(setup->conf, conf_get(root, "listen") ?: root, "%s", err.text);
+	return 0;
+}
+
 static int build(struct setup *setup)
 {
 	static const struct chain_env env = {
@@ -61,8 +78,12 @@ static int build(struct setup *setup)
 		node = node ? node->next : NULL;
 	}
 	check_output(setup);
+	int r = check_listen(setup);
+
+	if (r < 0)
+		return r;
 	/* From the tree, not from the settings: those may be wrong. */
-	int r = chain_new(&env, conf, conf_get(conf_root(conf), "filters"), &setup->chain);
+	r = chain_new(&env, conf, conf_get(conf_root(conf), "filters"), &setup->chain);
 
 	if (settings->host.len) {
 		setup->host = setup_text(settings->host);

@@ -58,6 +58,29 @@ static int parse_address(const char *text, struct sockaddr_storage *ret, socklen
 		       "listen address '%s' is neither localhost nor a numeric address", text);
 }
 
+/* The same, of a server that may not be reached from elsewhere unless `allow_remote`. */
+static int read_listen(const char *text, bool allow_remote, struct sockaddr_storage *ret,
+		       socklen_t *ret_len, struct err *reterr)
+{
+	bool loopback = false;
+	int r = parse_address(text, ret, ret_len, &loopback, reterr);
+
+	if (r < 0 || loopback || allow_remote)
+		return r;
+	return err_set(reterr, -EPERM,
+		       "%s is not a loopback address: listen on 127.0.0.1, and put a proxy with "
+		       "TLS and authentication before it",
+		       text);
+}
+
+int http_check_listen(const char *listen, bool allow_remote, struct err *reterr)
+{
+	struct sockaddr_storage address;
+	socklen_t len;
+
+	return read_listen(listen, allow_remote, &address, &len, reterr);
+}
+
 static int bound_port(int fd, unsigned *ret)
 {
 	struct sockaddr_storage address;
@@ -76,16 +99,10 @@ static int listen_tcp(const struct http_conf *conf, unsigned *ret_port, struct e
 {
 	struct sockaddr_storage address;
 	socklen_t len = 0;
-	bool loopback = false;
-	int one = 1, r = parse_address(conf->listen, &address, &len, &loopback, reterr);
+	int one = 1, r = read_listen(conf->listen, conf->allow_remote, &address, &len, reterr);
 
 	if (r < 0)
 		return r;
-	if (!loopback && !conf->allow_remote)
-		return err_set(reterr, -EPERM,
-			       "%s is not a loopback address: listen on 127.0.0.1, and put a "
-			       "proxy with TLS and authentication before it",
-			       conf->listen);
 	_cleanup_close_ int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	const void *at = &address;
 
@@ -114,6 +131,16 @@ static int remove_stale(const char *path, const struct sockaddr_un *address, soc
 	return unlink(path) < 0 ? -errno : 0;
 }
 
+int http_check_unix_path(const char *path, struct err *reterr)
+{
+	size_t max = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1;
+
+	if (path[0] && strlen(path) <= max)
+		return 0;
+	return err_set(reterr, -ENAMETOOLONG, "socket path '%s' is longer than %zu bytes", path,
+		       max);
+}
+
 static int listen_unix(const struct http_conf *conf, struct err *reterr)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -122,11 +149,10 @@ static int listen_unix(const struct http_conf *conf, struct err *reterr)
 	socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n + file);
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	const void *at = &address;
-	int r;
+	int r = http_check_unix_path(conf->unix_path, reterr);
 
-	if (n == 0 || n >= sizeof(address.sun_path))
-		return err_set(reterr, -ENAMETOOLONG, "socket path '%s' is longer than %zu bytes",
-			       conf->unix_path, sizeof(address.sun_path) - 1);
+	if (r < 0)
+		return r;
 	memcpy(address.sun_path, conf->unix_path, n);
 	if (!file)
 		address.sun_path[0] = '\0';

@@ -65,6 +65,13 @@ struct http_route {
 int http_open(const struct http_conf *conf, const struct http_route *routes, void *ctx,
 	      struct http_server **ret, struct err *reterr);
 void http_close(struct http_server *server);
+/*
+ * Would http_open() take this address?  For configurations that are checked before
+ * anything is opened; whether it is free only shows then.  0, -EINVAL, -EPERM.
+ */
+int http_check_listen(const char *listen, bool allow_remote, struct err *reterr);
+/* … and this path of a socket?  0 or -ENAMETOOLONG. */
+int http_check_unix_path(const char *path, struct err *reterr);
 /* The port that was bound ("localhost:0" picks one); 0 without a port. */
 unsigned http_port(const struct http_server *server);
 

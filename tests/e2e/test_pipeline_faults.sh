@@ -95,13 +95,16 @@ source:
 store:
   path: /tmp/x
   memory: 1
+http:
+  listen: 0.0.0.0:9599
 filters:
   - type: grep
     feild: level
 YAML
 aggregator --config "$scratch/bad.yaml" --check-config >"$scratch/out" 2>"$scratch/config.err"
 is "a bad configuration ends with 78" $? 78
-is "all errors are told" "$(grep -c 'bad.yaml:[0-9]*:[0-9]*: error' "$scratch/config.err")" 3
+is "all errors are told" "$(grep -c 'bad.yaml:[0-9]*:[0-9]*: error' "$scratch/config.err")" 4
+like "an address that would be refused is one" "$(cat "$scratch/config.err")" "bad.yaml:[0-9]+:[0-9]+: error: 0.0.0.0:9599 is not a loopback"
 like "with the nearest key" "$(cat "$scratch/config.err")" "did you mean 'from'"
 cat >"$scratch/good.yaml" <<YAML
 source: {from: $bus}

@@ -55,8 +55,9 @@ printf 'inputs:\n  - paths: [/x]\n    max_lin: 3\noutputt: 1\n' >"$scratch/bad.y
 "$bin/shipper" --config "$scratch/bad.yaml" --check-config >/dev/null 2>"$scratch/err"
 is "a bad configuration file" $? 78
 like "every error has its place" "$(cat "$scratch/err")" "bad.yaml:3:5: .*max_lin.*bad.yaml:4:1: .*outputt"
-"$bin/shipper" --state "$scratch/s2" --to nowhere:/ --parse nonsense --check-config /x >/dev/null 2>"$scratch/err"
+"$bin/shipper" --state "$scratch/s2" --to nowhere:/ --parse nonsense --listen 1.2.3.4:5 --check-config /x >/dev/null 2>"$scratch/err"
 like "errors of every kind are told at once" "$(cat "$scratch/err")" "nonsense.*nowhere:/|nowhere:/.*nonsense"
+like "… an address that would be refused as well" "$(cat "$scratch/err")" "1.2.3.4:5 is not a loopback"
 check "--json-schema is JSON and has the inputs" bash -c "'$bin/shipper' --json-schema | jq -e .properties.inputs.items.properties.paths"
 check "--print-config is a configuration" bash -c "'$bin/shipper' --state s --to dir:///b --label a=b x.log --print-config >'$scratch/p.yaml' && '$bin/shipper' --config '$scratch/p.yaml' --check-config"
 like "--version" "$("$bin/shipper" --version)" "^shipper [0-9]+\.[0-9]+"
