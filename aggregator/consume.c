@@ -458,16 +458,31 @@ static void bus_back(struct consume *c)
 	c->away = false;
 }
 
+static void tell_health(struct consume *c, int64_t lag, size_t stopped)
+{
+	char lag_text[128], stopped_text[128];
+
+	snprintf(lag_text, sizeof(lag_text), "%lld messages wait on the bus, more than %lld",
+		 (long long)lag, (long long)c->conf->lag_max);
+	snprintf(stopped_text, sizeof(stopped_text),
+		 "%zu of %zu partitions are not read any more: see the log", stopped, c->parts.len);
+	set_health(c->conf->lag_health,
+		   c->conf->lag_max && lag > c->conf->lag_max ? lag_text : NULL);
+	set_health(c->conf->partitions_health, stopped ? stopped_text : NULL);
+}
+
 /* Lag, and partitions that were added to the topic since. */
 static void look(struct consume *c)
 {
 	int64_t lag = 0;
+	size_t stopped = 0;
 
 	c->looked = clock_mono_ns();
 	for (size_t i = 0; i < c->parts.len; i++) {
 		struct part *part = &c->parts.ptr[i];
 		int64_t low, high;
 
+		stopped += part->stopped;
 		if (part->stopped || !is_ours(c, part->id) ||
 		    consumer_watermarks(c->consumer, part->id, &low, &high) < 0)
 			continue;
@@ -478,6 +493,7 @@ static void look(struct consume *c)
 		lag += high > part->next ? high - part->next : 0;
 	}
 	gauge_set(&c->counts.lag, lag);
+	tell_health(c, lag, stopped);
 	if (!c->conf->partitions && consumer_partitions(c->consumer, NULL) > (int)c->parts.len)
 		close_bus(c); /* the next step opens it with all of them */
 }

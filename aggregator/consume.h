@@ -40,7 +40,9 @@ struct consume_conf {
 	int64_t commit_age_ns;
 	uint64_t quarantine_bytes;
 	size_t sources_max;
-	struct health_check *bus_health, *store_health; /* may be NULL */
+	int64_t lag_max; /* messages that may wait while lag_health is good; 0 = any number */
+	/* Each may be NULL.  partitions_health is bad while one is stopped. */
+	struct health_check *bus_health, *store_health, *lag_health, *partitions_health;
 	/* Called while waiting for the disk, each 100 ms; true = give up. */
 	bool (*on_wait)(void *ctx);
 	void *ctx;

@@ -153,6 +153,9 @@ static int open_consume(struct daemon *d, struct err *reterr)
 		.sources_max = (size_t)s->limits.sources,
 		.bus_health = health_add(d->health, "bus", HEALTH_READY),
 		.store_health = health_add(d->health, "store", HEALTH_READY),
+		.lag_health = health_add(d->health, "lag", HEALTH_READY),
+		.partitions_health = health_add(d->health, "partitions", HEALTH_READY),
+		.lag_max = s->limits.lag,
 		.on_wait = turn,
 		.ctx = d,
 	};
@@ -170,6 +173,7 @@ static int open_serve(struct daemon *d, struct err *reterr)
 		.unix_path = no_socket ? NULL : d->socket,
 		.connections = (unsigned)s->http.connections,
 		.queries = (unsigned)s->limits.queries,
+		.tails = (unsigned)s->limits.tails,
 		.query_time_ns = s->limits.query_time,
 		.query_memory = s->limits.query_memory,
 		.status = report_status,

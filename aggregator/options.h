@@ -42,7 +42,7 @@ struct http_settings {
 };
 
 struct limit_settings {
-	int64_t queries, query_time, sources;
+	int64_t queries, tails, query_time, sources, lag;
 	uint64_t query_memory, quarantine;
 };
 

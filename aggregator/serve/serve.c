@@ -18,7 +18,7 @@ struct serve {
 	struct metrics *metrics;
 	struct health *health;
 	struct http_server *http;
-	_Atomic unsigned running;
+	_Atomic unsigned queries_running, tails_running;
 	struct counter queries, refused, failed;
 };
 
@@ -103,26 +103,32 @@ static int read_params(struct serve *serve, struct http_request *req, struct ans
 
 static void query_done(void *ctx)
 {
-	struct serve *serve = ctx;
-
-	serve->running--;
+	((struct serve *)ctx)->queries_running--;
 }
 
-/* A slot among the queries that may run, given back by query_done(). */
-static bool query_begin(struct serve *serve)
+static void tail_done(void *ctx)
 {
-	if (++serve->running <= serve->conf.queries) {
+	((struct serve *)ctx)->tails_running--;
+}
+
+/* A slot among those that may run, given back by query_done() or tail_done(). */
+static bool query_begin(struct serve *serve, bool follow)
+{
+	_Atomic unsigned *running = follow ? &serve->tails_running : &serve->queries_running;
+
+	if (++*running <= (follow ? serve->conf.tails : serve->conf.queries)) {
 		counter_add(&serve->queries, 1);
 		return true;
 	}
-	serve->running--;
+	--*running;
 	counter_add(&serve->refused, 1);
 	return false;
 }
 
 static int run_query(struct serve *serve, struct http_request *req, struct span text, bool follow)
 {
-	struct answer_conf conf = {.follow = follow, .done = query_done, .ctx = serve};
+	struct answer_conf conf = {
+		.follow = follow, .done = follow ? tail_done : query_done, .ctx = serve};
 	struct query_source *source;
 	struct query *query;
 	struct err err = {0};
@@ -137,15 +143,16 @@ static int run_query(struct serve *serve, struct http_request *req, struct span 
 		counter_add(&serve->failed, 1);
 		return reply_bad_query(req, text, &err);
 	}
-	if (!query_begin(serve)) {
+	if (!query_begin(serve, follow)) {
 		query_free(query);
-		return http_reply_error(req, 429, "%u queries are running: try again later",
-					serve->conf.queries);
+		return http_reply_error(req, 429, "%u %s are running: try again later",
+					follow ? serve->conf.tails : serve->conf.queries,
+					follow ? "tails" : "queries");
 	}
 	r = source_store_open(serve->store, &source);
 	if (r < 0) {
 		query_free(query);
-		query_done(serve);
+		conf.done(serve);
 		return r;
 	}
 	return answer_start(req, &conf, query, source);

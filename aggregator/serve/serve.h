@@ -18,7 +18,7 @@
  * 400 the query, 429 too many queries, 504 out of time, 507 out of memory.
  *
  * A client that goes away cancels its query.  Number, time and memory of
- * queries are limited.
+ * queries are limited; tails, which never end, have slots of their own.
  */
 #ifndef SLUICE_AGGREGATOR_SERVE_SERVE_H
 #define SLUICE_AGGREGATOR_SERVE_SERVE_H
@@ -30,7 +30,7 @@
 struct serve_conf {
 	const char *listen, *unix_path; /* NULL = none */
 	unsigned connections;
-	unsigned queries; /* that run at a time */
+	unsigned queries, tails; /* that run at a time */
 	int64_t query_time_ns;
 	uint64_t query_memory;
 	void (*status)(void *ctx, struct buf *out); /* /api/v1/status */

@@ -16,7 +16,7 @@ metric() { api /metrics | sed -n "s/^$1 //p"; }
 cat >"$scratch/config.yaml" <<YAML
 source: {from: $bus}
 store: {path: $store, commit_age: 60s}
-limits: {queries: 2, query_time: 5s}
+limits: {queries: 2, tails: 2, query_time: 5s}
 YAML
 mkdir "$scratch/logs"
 start aggregator "$bin/aggregator" --config "$scratch/config.yaml" --listen 127.0.0.1:0
@@ -46,6 +46,7 @@ check "hits" bash -c "[ \$(curl -s --unix-socket '$store/aggregator.sock' 'http:
 is "status" "$(api /api/v1/status | jq '.ingest.records > 0')" true
 is "an unknown path is 404" "$(api /etc/passwd -o /dev/null -w '%{http_code}')" 404
 check "alive" api /livez -f
+like "ready says why" "$(api /readyz)" "ok +lag"
 
 # logq shows the same errors and tells by its exit status.
 live 'level:error | limit x'
@@ -56,14 +57,22 @@ live -S @0 -n 1 >/dev/null
 is "logq: found is 0" $? 0
 
 # Slow and gone clients.
-slow='* | sort by (_msg) | facets'
 tailing() { [ "$(wc -l <"$scratch/$1.out")" -gt 20 ]; }
 start tail1 curl -sN --unix-socket "$store/aggregator.sock" 'http://localhost/api/v1/tail?query=*'
 start tail2 "$bin/logq" --server "unix:$store/aggregator.sock" -f -o json 'service:payment'
 wait_for 15 "tail hands out new rows" tailing tail1
 wait_for 15 "logq -f shows them" tailing tail2
 is "and only what it was asked for" "$(jq -r .service "$scratch/tail2.out" 2>/dev/null | sort -u)" payment
-is "a third query is one too many" "$(api /api/v1/query --data-urlencode "query=$slow" -o /dev/null -w '%{http_code}')" 429
+is "a third tail is one too many" "$(api '/api/v1/tail?query=*' -o /dev/null -w '%{http_code}')" 429
+is "queries go on beside tails" "$(api /api/v1/query -d 'query=*' -d limit=1 -o /dev/null -w '%{http_code}')" 200
+for i in 1 2; do
+	start "slow$i" curl -sN --limit-rate 1k --unix-socket "$store/aggregator.sock" 'http://localhost/api/v1/query?query=*'
+	has_begun() { [ -s "$scratch/slow$i.out" ]; }
+	wait_for 10 "a reader that takes its time, $i" has_begun
+done
+is "a third query is one too many" "$(api /api/v1/query -d 'query=*' -o /dev/null -w '%{http_code}')" 429
+kill9 slow1
+kill9 slow2
 kill9 tail1
 kill -INT "$(pid_of tail2)"
 reap tail2

@@ -126,8 +126,21 @@ struct world {
 	struct block_writer *writer;
 	struct consume_conf conf;
 	struct consume *consume;
+	struct health *health;
 	bool stop;
 };
+
+/* Where it is not, `why` must be said. */
+static bool is_ready(struct world *w, const char *why)
+{
+	struct buf text = BUF_INIT(4096);
+	bool ready = health_write(w->health, HEALTH_READY, &text);
+
+	if (!strstr(buf_cstr(&text), why))
+		fail_msg("%s: not about '%s'", buf_cstr(&text), why);
+	buf_release(&text);
+	return ready;
+}
 
 static void on_report(void *ctx, void *cookie, int status, int64_t offset)
 {
@@ -158,6 +171,7 @@ static int setup(void **state)
 	assert_int_equal(
 		producer_open(span_cstr(w->uri), &bus, on_report, NULL, &w->producer, NULL), 0);
 	assert_int_equal(block_writer_new(1, &w->writer), 0);
+	assert_int_equal(health_new(&w->health), 0);
 	w->conf = (struct consume_conf){.uri = span_cstr(w->uri),
 					.store_path = w->dir,
 					.commit_age_ns = 3600 * NS_PER_SEC,
@@ -175,6 +189,7 @@ static int teardown(void **state)
 	consume_close(w->consume);
 	producer_close(w->producer);
 	block_writer_free(w->writer);
+	health_free(w->health);
 	scratch_remove(w->dir);
 	free(w);
 	return 0;
@@ -452,6 +467,23 @@ static void test_gap_becomes_a_row(void **state)
 	assert_int_equal(fake.progress.sources[0].ngaps, 0);
 }
 
+/* Ready means: not too far behind. */
+static void test_lag_is_not_ready(void **state)
+{
+	struct world *w = *state;
+
+	w->conf.lag_health = health_add(w->health, "lag", HEALTH_READY);
+	w->conf.lag_max = 1;
+	for (unsigned i = 0; i < 4; i++)
+		send_records(w, i, i + 1);
+	start(w);
+	assert_int_equal(consume_step(w->consume, 1000, NULL), 1);
+	assert_false(consume_caught_up(w->consume));
+	assert_false(is_ready(w, "lag: 3 messages wait on the bus, more than 1"));
+	drain(w);
+	assert_true(is_ready(w, ""));
+}
+
 /* The index is ahead of the bus: somebody made the topic anew. */
 static void test_offset_above_the_end(void **state)
 {
@@ -461,9 +493,11 @@ static void test_offset_above_the_end(void **state)
 	send_records(w, 0, 2);
 	fake.partitions[0] = (struct store_partition){.partition = 0, .next_offset = 99};
 	fake.progress = (struct store_progress){.partitions = fake.partitions, .npartitions = 1};
+	w->conf.partitions_health = health_add(w->health, "partitions", HEALTH_READY);
 	start(w);
 	drain(w);
 	assert_int_equal(fake.rows, 0);
+	assert_false(is_ready(w, "partitions: 1 of 1 partitions are not read any more"));
 	assert_int_equal(consume_counts(w->consume)->stopped.n, 1);
 	assert_int_equal(consume_partitions(w->consume, &part, 1), 1);
 	assert_true(part.stopped);
@@ -559,6 +593,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_json_messages, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_too_large, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_gap_becomes_a_row, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lag_is_not_ready, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_offset_above_the_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_offset_below_the_start, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_too_many_sources, setup, teardown),
