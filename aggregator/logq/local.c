@@ -120,6 +120,8 @@ static int run(struct local *local, struct ask *ask, struct answer *answer, stru
 					.cancel = &logq_cancel,
 					.progress = answer->progress,
 					.threads = follow_feed ? 1 : 0,
+					.in_order =
+						ask->files.len == 1 && query_streams(ask->query),
 					.has_time_range = ask->has_time_range,
 					.min_time = ask->min_time,
 					.max_time = ask->max_time};

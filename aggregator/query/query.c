@@ -118,6 +118,32 @@ static void note_cost(struct query_worker *worker, const struct row_block *block
 	cost->ns += clock_mono_ns() - spent->start_ns;
 }
 
+/* Until all blocks before this worker's have gone through the stages. */
+static void wait_turn(struct query_worker *worker)
+{
+	struct query_run *run = worker->run;
+
+	if (!run->shared->conf->in_order)
+		return;
+	pthread_mutex_lock(&run->turn_lock);
+	while (run->turn != worker->number)
+		pthread_cond_wait(&run->turn_news, &run->turn_lock);
+	pthread_mutex_unlock(&run->turn_lock);
+}
+
+static void end_turn(struct query_worker *worker)
+{
+	struct query_run *run = worker->run;
+
+	if (!run->shared->conf->in_order)
+		return;
+	wait_turn(worker);
+	pthread_mutex_lock(&run->turn_lock);
+	run->turn++;
+	pthread_cond_broadcast(&run->turn_news);
+	pthread_mutex_unlock(&run->turn_lock);
+}
+
 /* No row of it can be in the answer, whatever its columns hold. */
 static bool is_useless(const struct query_run *run, struct row_block *block)
 {
@@ -154,7 +180,9 @@ static int scan_rows(struct query_worker *worker, struct row_block *block, uint3
 	if (r >= 0 && rows.n)
 		r = prepare(run, &rows);
 	fits = r != -ENOMEM;
-	if (r >= 0) {
+	wait_turn(worker);
+	/* In order, what comes behind the end isn't wanted though it was read. */
+	if (r >= 0 && !(run->shared->conf->in_order && atomic_load(&run->stop))) {
 		cost->matched += rows.n;
 		r = stage_push(&run->stages[0], worker->index, &rows);
 	}
@@ -201,6 +229,22 @@ static int scan_block(struct query_worker *worker, struct row_block *block)
 	return r;
 }
 
+static int take_block(struct query_worker *worker, struct row_block **ret, struct err *reterr)
+{
+	struct query_run *run = worker->run;
+	const struct query_source_ops *ops = run->shared->source->ops;
+	int r;
+
+	if (!run->shared->conf->in_order)
+		return ops->next(run->scan, worker->index, ret, reterr);
+	pthread_mutex_lock(&run->take_lock);
+	r = ops->next(run->scan, worker->index, ret, reterr);
+	if (r > 0)
+		worker->number = run->taken++;
+	pthread_mutex_unlock(&run->take_lock);
+	return r;
+}
+
 static int scan_next(struct query_worker *worker)
 {
 	struct query_run *run = worker->run;
@@ -210,7 +254,7 @@ static int scan_next(struct query_worker *worker)
 
 	if (r < 0)
 		return r;
-	r = run->shared->source->ops->next(run->scan, worker->index, &block, &err);
+	r = take_block(worker, &block, &err);
 	if (r == -EBADMSG) {
 		run_partial(run, err.text);
 		return 0;
@@ -218,6 +262,9 @@ static int scan_next(struct query_worker *worker)
 	if (r <= 0)
 		return r < 0 ? run_fail(run, r, err.text) : 1;
 	r = scan_block(worker, block);
+	if (r != 0 && run->shared->conf->in_order)
+		atomic_store(&run->stop, true); /* before those that wait have their turn */
+	end_turn(worker);
 	block->ops->release(block);
 	return r;
 }
@@ -371,6 +418,9 @@ static void run_release(struct query_run *run)
 	free(run->workers);
 	arena_release(&run->plan);
 	pthread_mutex_destroy(&run->sink_lock);
+	pthread_mutex_destroy(&run->take_lock);
+	pthread_mutex_destroy(&run->turn_lock);
+	pthread_cond_destroy(&run->turn_news);
 }
 
 int run_query(struct query *query, struct query_shared *shared, unsigned nworkers,
@@ -382,6 +432,9 @@ int run_query(struct query *query, struct query_shared *shared, unsigned nworker
 
 	arena_init(&run.plan, 16 << 20);
 	pthread_mutex_init(&run.sink_lock, NULL);
+	pthread_mutex_init(&run.take_lock, NULL);
+	pthread_mutex_init(&run.turn_lock, NULL);
+	pthread_cond_init(&run.turn_news, NULL);
 	r = run_subqueries(&run, &err);
 	if (r < 0)
 		run_fail(&run, r, err.text);

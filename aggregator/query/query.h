@@ -35,6 +35,7 @@ struct query_progress {
 /* Zero = the default. */
 struct query_conf {
 	unsigned threads;          /* default: 2, at most STAGE_WORKERS_MAX */
+	bool in_order;             /* blocks go through the pipes in the source's order */
 	uint64_t memory_bytes;     /* of rows, stages and sub-queries together, default 512 MiB */
 	int64_t timeout_ns;        /* 0 = none */
 	const atomic_bool *cancel; /* set it and the run ends with -ECANCELED */

@@ -5,6 +5,9 @@
  *	scan ──────┤                                 ├─▶ stages[0] ▶ … ▶ sink
  *	           └ worker 1: block ▶ filter ▶ rows ┘
  *
+ * Blocks are filtered at once; with conf.in_order they wait for their turn
+ * before the first stage.
+ *
  * A sub-query is a run of its own with `parent` set: it shares memory budget,
  * time limit, cancel flag and partial reasons with the outermost run.
  */
@@ -28,6 +31,7 @@ struct query_worker {
 	uint64_t rows_scanned, rows_matched, bytes_scanned;
 	uint64_t blocks_scanned, blocks_skipped, columns_read, values_read;
 	struct query_cost stored;
+	uint64_t number; /* of the block it has, where blocks go in order */
 };
 
 /* What all runs of one query_execute() share. */
@@ -60,6 +64,10 @@ struct query_run {
 	size_t values_bytes; /* of its filters' sub-queries, in the query's memory */
 	uint64_t rows_out;
 	pthread_mutex_t sink_lock;
+	/* Where blocks go in order: how many were taken, and whose turn it is. */
+	pthread_mutex_t take_lock, turn_lock;
+	pthread_cond_t turn_news;
+	uint64_t taken, turn;
 	atomic_bool stop; /* nobody wants more blocks */
 	atomic_int failed;
 	struct err err;

@@ -90,6 +90,8 @@ is "-n is the last N, in order" "$(logq -n 3 -o json '*' "$app" | jq -r ._time |
 is "-n counts" "$(logq -n 3 -o json '*' "$app" | wc -l)" 3
 is "-r is newest first" "$(logq -r -n 3 -o json '*' "$app" | jq -r ._time | sort -rc && echo ok)" ok
 is "-n and -r agree" "$(logq -n 3 -o cat '*' "$app" | tac)" "$(logq -r -n 3 -o cat '*' "$app")"
+is "the rows of a file are in its order" "$(logq -o json 'seq:*' "$scratch/logs/checkout.log" | jq -r .seq | sort -nc && echo ok)" ok
+is "limit takes the first of them" "$(logq -o json 'seq:* | limit 700' "$scratch/logs/checkout.log" | jq -s 'map(.seq | tonumber) | max')" 700
 is "-m stops" "$(logq -m 5 -o json '*' "$app" | wc -l)" 5
 is "-p" "$(logq -p warning -o json '*' "$app" | jq -r .level | sort -u | tr '\n' ' ')" "$(logq -o json 'level:in(WARN,ERROR,FATAL)' "$app" | jq -r .level | sort -u | tr '\n' ' ')"
 trace=$(logq -o json -m 1 'trace_id:*' "$app" | jq -r .trace_id)
