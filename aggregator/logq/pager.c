@@ -1,50 +1,102 @@
 /* pager.c - a child that shows what we print. */
 #include "aggregator/logq/pager.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* What can't be run shows nothing: then all is printed as it is. */
+#define RUN_SHELL "eval \"$LOGQ_PAGER\"; code=$?; [ $code -eq 127 ] && exec cat; exit $code"
+
+static volatile sig_atomic_t left;
+static atomic_bool *cancel;
+
+/* Ctrl-C, which the pager gets as well, is not leaving. */
+static void on_child(int signal)
+{
+	(void)signal;
+	if (!*cancel)
+		left = 1;
+	*cancel = true;
+}
+
+static const char *chosen(void)
+{
+	const char *own = getenv("LOGQ_PAGER");
+
+	return own ? own : getenv("PAGER");
+}
+
+void pager_init(struct pager *pager, bool wanted, atomic_bool *cancel_flag)
+{
+	const char *term = getenv("TERM"), *name = chosen();
+
+	*pager = (struct pager){
+		.wanted = wanted, .cancel = cancel_flag, .fd = STDOUT_FILENO, .pid = -1};
+	if (!term || !term[0] || strcmp(term, "dumb") == 0)
+		pager->wanted = false; /* less would only complain */
+	if (name && (!name[0] || strcmp(name, "cat") == 0))
+		pager->wanted = false;
+}
+
 static _Noreturn void run_pager(int fd)
 {
-	const char *pager = getenv("PAGER");
+	const char *name = chosen();
 
 	dup2(fd, STDIN_FILENO);
 	setenv("LESS", "FRSXMK", 0);
-	if (pager && pager[0])
-		execl("/bin/sh", "sh", "-c", pager, (char *)NULL);
-	else
+	if (name) {
+		setenv("LOGQ_PAGER", name, 1);
+		execl("/bin/sh", "sh", "-c", RUN_SHELL, (char *)NULL);
+	} else {
 		execlp("less", "less", (char *)NULL);
+	}
 	execlp("cat", "cat", (char *)NULL); /* no less here: show it all the same */
 	_exit(127);
 }
 
-int pager_open(pid_t *ret_pid)
+static void start(struct pager *pager)
 {
+	struct sigaction action = {.sa_handler = on_child, .sa_flags = SA_NOCLDSTOP | SA_RESTART};
 	int fds[2];
-	pid_t pid;
 
-	*ret_pid = -1;
+	pager->wanted = false;
+	cancel = pager->cancel;
 	if (pipe2(fds, O_CLOEXEC) < 0)
-		return STDOUT_FILENO;
-	pid = fork();
-	if (pid == 0)
+		return;
+	sigaction(SIGCHLD, &action, NULL);
+	pager->pid = fork();
+	if (pager->pid == 0)
 		run_pager(fds[0]);
 	close(fds[0]);
-	if (pid < 0) {
+	if (pager->pid < 0)
 		close(fds[1]);
-		return STDOUT_FILENO;
-	}
-	*ret_pid = pid;
-	return fds[1];
+	else
+		pager->fd = fds[1];
 }
 
-void pager_close(int fd, pid_t pid)
+int pager_fd(struct pager *pager)
 {
-	if (pid < 0)
+	if (pager->wanted)
+		start(pager);
+	return pager->fd;
+}
+
+bool pager_was_left(void)
+{
+	return left;
+}
+
+void pager_close(struct pager *pager)
+{
+	if (pager->pid < 0)
 		return;
-	close(fd);
-	while (waitpid(pid, NULL, 0) < 0)
+	signal(SIGCHLD, SIG_DFL); /* from here on its end is the end */
+	close(pager->fd);
+	while (waitpid(pager->pid, NULL, 0) < 0 && errno == EINTR)
 		;
+	pager->pid = -1;
 }

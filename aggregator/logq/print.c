@@ -2,11 +2,13 @@
 #include "aggregator/logq/print.h"
 #include "aggregator/logq/print_row.h"
 #include "common/base/arena.h"
+#include "common/base/clock.h"
 #include "common/base/io.h"
 #include <errno.h>
 
 #define FLUSH_BYTES (64u << 10)
 #define OUT_MAX     (1u << 30)
+#define LIVE_NS     (100 * NS_PER_MS)
 
 /* One of the two is set; a template says itself how a row looks. */
 static const struct format {
@@ -27,6 +29,7 @@ struct printer {
 	const struct format *format; /* NULL until the first row tells */
 	struct buf out;
 	uint64_t nrows;
+	int64_t flushed_ns;
 	/* Rows that are kept: their format wants all of them, or they are printed backwards. */
 	struct arena arena;
 	VEC(struct out_row) kept;
@@ -70,12 +73,15 @@ int printer_flush(struct printer *p)
 {
 	int r = p->out.failed;
 
-	if (p->out.len)
+	if (p->out.len && p->conf.live)
 		progress_stop(p->conf.progress);
 	if (r == 0 && p->conf.to)
 		buf_puts(p->conf.to, buf_span(&p->out));
 	else if (r == 0 && p->out.len)
-		r = io_write_full(p->conf.fd, p->out.ptr, p->out.len);
+		r = io_write_full(p->conf.pager ? pager_fd(p->conf.pager) : p->conf.fd, p->out.ptr,
+				  p->out.len);
+	if (p->conf.live)
+		p->flushed_ns = clock_mono_ns();
 	buf_reset(&p->out);
 	return r;
 }
@@ -158,7 +164,8 @@ int printer_row(struct printer *p, const struct span *names, const struct span *
 	if (r < 0)
 		return r;
 	p->nrows++;
-	if (p->out.len >= FLUSH_BYTES || p->out.failed)
+	if (p->out.len >= FLUSH_BYTES || p->out.failed ||
+	    (p->conf.live && clock_mono_ns() - p->flushed_ns > LIVE_NS))
 		r = printer_flush(p);
 	return r < 0 ? r : p->conf.limit && p->nrows >= p->conf.limit;
 }

@@ -16,6 +16,7 @@
 #define SLUICE_LOGQ_PRINT_H
 
 #include "aggregator/logq/options.h"
+#include "aggregator/logq/pager.h"
 #include "aggregator/logq/print_view.h"
 #include "aggregator/logq/progress.h"
 #include "aggregator/logq/style.h"
@@ -26,6 +27,7 @@
 
 struct print_conf {
 	int fd;
+	bool live; /* somebody watches: what is there is shown within LIVE_NS */
 	enum output_format format;
 	struct view view; /* of OUTPUT_AUTO */
 	bool reversed;    /* print the last row first */
@@ -33,7 +35,8 @@ struct print_conf {
 	/* All borrowed, NULL where there is none: */
 	const struct template *template; /* of OUTPUT_TEMPLATE */
 	struct buf *to;                  /* here instead of to the fd */
-	struct progress *progress;       /* ends before something is written */
+	struct progress *progress;       /* ends before a terminal is written to */
+	struct pager *pager;             /* goes before the fd */
 	struct style style;
 };
 

@@ -67,7 +67,9 @@ static void *run(void *arg)
 
 void progress_open(struct progress **ret)
 {
-	struct progress *progress = isatty(STDERR_FILENO) ? calloc(1, sizeof(*progress)) : NULL;
+	const char *term = getenv("TERM");
+	bool erases = isatty(STDERR_FILENO) && !(term && strcmp(term, "dumb") == 0);
+	struct progress *progress = erases ? calloc(1, sizeof(*progress)) : NULL;
 	pthread_condattr_t attr;
 
 	*ret = NULL;

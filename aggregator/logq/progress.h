@@ -2,8 +2,8 @@
  * progress.h - "1.2M rows read, 41 found" on stderr while somebody waits.
  *
  * A thread writes it half a second after the start, and again ten times a
- * second; progress_stop() erases it, before the first row is shown.  Where
- * stderr is no terminal nothing is written.  All functions take NULL.
+ * second; progress_stop() erases it, before a terminal shows the first row.  Where
+ * stderr is no terminal, or one that can't erase (TERM=dumb), nothing is written.  All functions take NULL.
  *
  *	progress_open(&p);
  *	conf.progress = progress_counters(p);

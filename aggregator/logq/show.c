@@ -23,7 +23,7 @@ struct way {
 	struct print_conf print;
 	struct printer *printer;
 	struct progress *progress;
-	pid_t pager;
+	struct pager pager;
 	struct relay *relay;
 	struct window *window;
 	struct place *place;
@@ -71,11 +71,14 @@ static int print_pause(struct row_sink *sink)
 static int open_printer(struct way *way, const struct options *opts, const struct ask *ask,
 			struct err *reterr)
 {
-	bool page = isatty(STDOUT_FILENO) && !opts->no_pager && !opts->follow;
+	bool watched = isatty(STDOUT_FILENO);
 	struct span template;
 	int r;
 
+	pager_init(&way->pager, watched && !opts->no_pager && !opts->follow, &logq_cancel);
 	way->print = (struct print_conf){.fd = STDOUT_FILENO,
+					 .live = watched,
+					 .pager = &way->pager,
 					 .view = ask->view,
 					 .reversed = ask->reversed,
 					 .limit = ask->limit};
@@ -96,8 +99,6 @@ static int open_printer(struct way *way, const struct options *opts, const struc
 	if (!opts->follow)
 		progress_open(&way->progress);
 	way->print.progress = way->progress;
-	if (page)
-		way->print.fd = pager_open(&way->pager);
 	way->last = (struct row_sink){.row = print_row, .pause = print_pause};
 	way->first = &way->last;
 	return printer_new(&way->print, &way->printer) < 0
@@ -208,7 +209,7 @@ static int finish(struct way *way, int r, const struct answer *answer, struct er
 	}
 	if (way->place && answer->partial)
 		fprintf(stderr, "logq: the cursor stays where it was\n");
-	else if (way->place && r != -EPIPE && (r >= 0 || logq_cancel))
+	else if (way->place && r != -EPIPE && !pager_was_left() && (r >= 0 || logq_cancel))
 		r = place_save(way->place, reterr);
 	return r;
 }
@@ -228,10 +229,10 @@ static int conclude(const struct options *opts, const struct ask *ask, int r, ui
 {
 	if (opts->stats && answer->cost.len)
 		fprintf(stderr, "logq: %.*s\n", SPAN_FMT(buf_span(&answer->cost)));
-	if (r == -EPIPE)
-		return LOGQ_FOUND; /* whoever reads has seen enough */
-	if (logq_cancel)
+	if (logq_cancel && !pager_was_left())
 		return LOGQ_INTERRUPTED;
+	if (r == -EPIPE || logq_cancel)
+		return LOGQ_FOUND; /* whoever reads has seen enough */
 	if (r < 0)
 		return show_error(ask, err);
 	if (answer->partial) {
@@ -257,7 +258,7 @@ static void way_release(struct way *way)
 
 int show(const struct options *opts, struct ask *ask, int64_t now_ns)
 {
-	struct way way = {.pager = -1};
+	struct way way = {.pager.pid = -1};
 	struct answer answer;
 	struct err err = {0};
 	int r, code;
@@ -276,8 +277,7 @@ int show(const struct options *opts, struct ask *ask, int64_t now_ns)
 		r = finish(&way, r, &answer, &err);
 	}
 	progress_stop(way.progress);
-	if (way.pager >= 0)
-		pager_close(way.print.fd, way.pager);
+	pager_close(&way.pager);
 	code = conclude(opts, ask, r, way.rows + (way.printer ? printer_rows(way.printer) : 0),
 			&answer, &err);
 	way_release(&way);
