@@ -1,15 +1,20 @@
 /* window.c - rows of a stretch of time, and answers about them. */
 #include "aggregator/logq/window.h"
+#include "aggregator/logq/cell.h"
+#include "aggregator/logq/notice.h"
 #include "aggregator/logq/relay.h"
 #include "common/base/cleanup.h"
 #include "common/base/clock.h"
 #include "common/base/io.h"
 #include "common/data/timestamp.h"
+#include "common/lang/number.h"
 #include <errno.h>
 #include <pthread.h>
 #include <sys/ioctl.h>
 
 #define SLOTS      10
+#define REDRAW_NS  (500 * NS_PER_MS)
+#define CALM       10 /* of the time at most this part is for answers */
 #define SCREEN_MAX (1u << 20)
 
 struct slot {
@@ -36,7 +41,10 @@ struct window {
 	struct row_sink answer_sink;
 	struct printer *printer; /* of this answer */
 	int64_t begin_ns;        /* real time */
+	int64_t slot_end_ns;     /* when the next slot begins */
 	unsigned drawn;          /* lines on the terminal */
+	struct winsize size;     /* … when they were drawn */
+	unsigned notices;        /* … and what was said until then */
 	uint64_t nrows;
 	struct buf screen;
 };
@@ -111,8 +119,19 @@ static int take_rows(void *ctx, struct rows *rows)
 	return rows_to_sink(rows, &window->answer_sink);
 }
 
-/* All slots as one source; the next slot is emptied and filled from now on. */
-static int take_slots(struct window *window, struct query_source **ret)
+/* With the lock held: the oldest slot is emptied and filled from now on. */
+static void next_slot(struct window *window)
+{
+	struct slot *slot;
+
+	window->filling = (window->filling + 1) % window->nslots;
+	slot = &window->slots[window->filling];
+	slot->rows.len = 0;
+	arena_reset(&slot->arena);
+}
+
+/* All slots as one source; those whose time is over make room. */
+static int take_slots(struct window *window, struct query_source **ret, size_t *ret_rows)
 {
 	VEC(struct source_row) all = {0};
 	int r = 0;
@@ -126,77 +145,145 @@ static int take_slots(struct window *window, struct query_source **ret)
 	}
 	if (r == 0)
 		r = source_rows_open(all.ptr, all.len, ret);
-	window->filling = (window->filling + 1) % window->nslots;
-	window->slots[window->filling].rows.len = 0;
-	arena_reset(&window->slots[window->filling].arena);
+	for (size_t i = 0; i < window->nslots && clock_mono_ns() >= window->slot_end_ns; i++) {
+		next_slot(window);
+		window->slot_end_ns += window->conf.length_ns / (int64_t)window->nslots;
+	}
+	if (clock_mono_ns() >= window->slot_end_ns) /* was stopped for long */
+		window->slot_end_ns =
+			clock_mono_ns() + window->conf.length_ns / (int64_t)window->nslots;
 	pthread_mutex_unlock(&window->lock);
+	*ret_rows = all.len;
 	vec_release(&all);
 	return r;
 }
 
+/* "last 10s: 1204 rows, 12:00:05": below an answer, so that one sees it live. */
+static void put_status(struct window *window, size_t rows, unsigned hidden, struct buf *out)
+{
+	const struct style *style = &window->conf.print.style;
+	struct buf time = BUF_INIT(64), text = BUF_INIT(256);
+	char now[TIMESTAMP_TEXT_LEN], length[LANG_DURATION_MAX];
+
+	timestamp_format(now, clock_real_ns());
+	style_time(style, span_of(now, sizeof(now)), false, &time);
+	if (hidden)
+		buf_printf(&text, "%u more line%s; ", hidden, hidden == 1 ? "" : "s");
+	buf_puts(&text, SPAN("last "));
+	buf_put(&text, length, lang_format_duration(length, window->conf.length_ns));
+	buf_printf(&text, ": %zu row%s, ", rows, rows == 1 ? "" : "s");
+	buf_puts(&text, span_take(span_skip(buf_span(&time), strlen("Mar 01 ")), 8));
+	buf_puts(out, SPAN("\033[K"));
+	style_begin(style, PAINT_NAME, out);
+	cell_put(style, buf_span(&text), style->width ? style->width : SCREEN_MAX, CELL_LAST, out);
+	style_end(style, out);
+	buf_putc(out, '\n');
+	buf_release(&text);
+	buf_release(&time);
+}
+
+static unsigned count_lines(struct span text)
+{
+	unsigned lines = 0;
+	struct span line;
+
+	while (text.len && span_cut(&text, '\n', &line))
+		lines++;
+	return lines;
+}
+
 /*
- * Over what was drawn before: up, and each line anew.  What is too wide is cut
- * by the terminal, what is too high here, so that a line stays a line.
+ * Over what was drawn before, unless something was said below it since: up, and
+ * each line anew.  What is too wide is cut
+ * by the terminal, what is too high here, so that a line stays a line.  Where
+ * the terminal's size has changed it may have put our lines anywhere, so the
+ * screen is begun anew.
  */
-static int draw(struct window *window)
+static int draw(struct window *window, size_t rows)
 {
 	_cleanup_(buf_release) struct buf out = BUF_INIT(2 * SCREEN_MAX);
 	struct span rest = buf_span(&window->screen), line;
-	struct winsize size = {0};
-	unsigned lines = 0, height = 24;
-	int fd = window->conf.print.fd;
+	unsigned all = count_lines(rest), lines = 0, most = window->size.ws_row - 2;
 
-	if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_row > 1)
-		height = size.ws_row;
 	buf_puts(&out, SPAN("\033[?7l"));
-	if (window->drawn)
+	if (window->drawn && window->notices == notice_count())
 		buf_printf(&out, "\r\033[%uA", window->drawn);
-	while (lines + 1 < height && rest.len && span_cut(&rest, '\n', &line)) {
+	while (lines < most && rest.len && span_cut(&rest, '\n', &line)) {
+		buf_puts(&out, SPAN("\033[K")); /* first: behind the last column it takes that */
 		buf_puts(&out, line);
-		buf_puts(&out, SPAN("\033[0m\033[K\n"));
+		buf_puts(&out, SPAN("\033[0m\n"));
 		lines++;
 	}
+	put_status(window, rows, all - lines, &out);
 	buf_puts(&out, SPAN("\033[J\033[?7h"));
-	window->drawn = lines;
-	return out.failed ? out.failed : io_write_full(fd, out.ptr, out.len);
+	window->drawn = lines + 1;
+	window->notices = notice_count();
+	return out.failed ? out.failed : io_write_full(window->conf.print.fd, out.ptr, out.len);
+}
+
+/* Before an answer: how large the terminal is now. */
+static int look_at_size(struct window *window)
+{
+	static const char anew[] = "\033[H\033[J";
+	struct winsize size = {0};
+	bool changed;
+
+	if (ioctl(window->conf.print.fd, TIOCGWINSZ, &size) < 0 || size.ws_row < 3)
+		size.ws_row = 24;
+	changed = window->drawn &&
+		  (size.ws_row != window->size.ws_row || size.ws_col != window->size.ws_col);
+	window->size = size;
+	window->conf.print.style.width = size.ws_col;
+	if (!changed)
+		return 0;
+	window->drawn = 0;
+	return io_write_full(window->conf.print.fd, anew, sizeof(anew) - 1);
+}
+
+static int run_pipes(struct window *window, struct query_source *source, struct err *reterr)
+{
+	struct query_result result = {0};
+	int r = query_execute(window->conf.query, &window->conf.query_conf, source, take_rows,
+			      window, &result, reterr);
+
+	query_result_release(&result);
+	return r == 1 ? 0 : r;
 }
 
 static int answer(struct window *window, struct err *reterr)
 {
-	struct print_conf print = window->conf.print;
 	struct query_source *source = NULL;
-	struct query_result result = {0};
-	int r;
+	struct print_conf print;
+	size_t rows = 0;
+	int r = on_terminal(window) ? look_at_size(window) : 0;
 
+	print = window->conf.print;
 	if (on_terminal(window))
 		print.to = &window->screen;
 	buf_reset(&window->screen);
-	r = printer_new(&print, &window->printer);
 	if (r == 0)
-		r = take_slots(window, &source);
-	if (r == 0) {
-		r = query_execute(window->conf.query, &window->conf.query_conf, source, take_rows,
-				  window, &result, reterr);
+		r = printer_new(&print, &window->printer);
+	if (r == 0)
+		r = take_slots(window, &source, &rows);
+	if (r < 0)
+		(void)err_set(reterr, r, "can't answer: %s", strerror(-r));
+	if (r == 0)
+		r = run_pipes(window, source, reterr);
+	if (source)
 		source_close(source);
-		query_result_release(&result);
-		if (r == 1)
-			r = 0;
-	} else {
-		(void)err_set(reterr, r, "out of memory");
-	}
 	if (r == 0)
 		r = printer_end(window->printer, reterr);
 	window->nrows += r == 0 ? printer_rows(window->printer) : 0;
 	printer_free(window->printer);
 	window->printer = NULL;
 	if (r == 0 && on_terminal(window))
-		r = draw(window);
+		r = draw(window, rows);
 	window->begin_ns = clock_real_ns();
 	return r;
 }
 
-/* With the lock held, until the slot's time is over.  False: stop. */
-static bool wait_slot(struct window *window, int64_t until_ns)
+/* With the lock held, until it is time for an answer.  False: stop. */
+static bool wait_until(struct window *window, int64_t until_ns)
 {
 	struct timespec until = {.tv_sec = until_ns / NS_PER_SEC, .tv_nsec = until_ns % NS_PER_SEC};
 
@@ -208,16 +295,23 @@ static bool wait_slot(struct window *window, int64_t until_ns)
 static void *run(void *arg)
 {
 	struct window *window = arg;
-	int64_t slot_ns = window->conf.length_ns / (int64_t)window->nslots;
-	int64_t until_ns = clock_mono_ns() + slot_ns;
+	int64_t until_ns =
+		on_terminal(window) ? clock_mono_ns() + REDRAW_NS / 2 : window->slot_end_ns;
 	struct err err = {0};
 	int r = 0;
 
 	pthread_mutex_lock(&window->lock);
-	while (r == 0 && wait_slot(window, until_ns)) {
+	while (r == 0 && wait_until(window, until_ns)) {
+		int64_t start_ns = clock_mono_ns(), took_ns;
+
 		pthread_mutex_unlock(&window->lock);
 		r = answer(window, &err);
-		until_ns += slot_ns;
+		took_ns = clock_mono_ns() - start_ns;
+		if (!on_terminal(window))
+			until_ns = window->slot_end_ns;
+		else
+			until_ns = start_ns +
+				   (CALM * took_ns > REDRAW_NS ? CALM * took_ns : REDRAW_NS);
 		pthread_mutex_lock(&window->lock);
 	}
 	window->failed = r;
@@ -248,7 +342,7 @@ int window_finish(struct window *window, uint64_t *ret_rows, struct err *reterr)
 
 	stop(window);
 	r = window->failed;
-	if (r == 0 && window->slots[window->filling].rows.len)
+	if (r == 0 && (on_terminal(window) || window->slots[window->filling].rows.len))
 		r = answer(window, reterr);
 	else if (r < 0 && window->err.code && reterr)
 		*reterr = window->err;
@@ -287,6 +381,7 @@ int window_open(const struct window_conf *conf, struct window **ret, struct err 
 				  .nslots = isatty(conf->print.fd) ? SLOTS : 1,
 				  .begin_ns = clock_real_ns(),
 				  .screen = BUF_INIT(SCREEN_MAX)};
+	window->slot_end_ns = clock_mono_ns() + conf->length_ns / (int64_t)window->nslots;
 	window->conf.query_conf.has_time_range = false; /* rows were chosen already */
 	for (size_t i = 0; i < window->nslots; i++)
 		arena_init(&window->slots[i].arena, WINDOW_BYTES / window->nslots);

@@ -3,8 +3,9 @@
  *
  * Rows are kept for the length of the window, and a thread asks the query's
  * pipes about them.  On a terminal the answer is about the last 10 s and is
- * drawn anew, in place, ten times in that time; elsewhere each window's answer
- * is printed once, its rows with the window's begin as _time.
+ * drawn anew, in place, twice a second (less often where answers are slow);
+ * elsewhere each window's answer is printed once, its rows with the window's
+ * begin as _time.
  *
  *	rows ──▶ │ 1 s │ 1 s │ … │ 1 s │   terminal: ten slots, the oldest is dropped
  *	rows ──▶ │          10 s       │   pipe: one slot, emptied
