@@ -325,21 +325,41 @@ static void cut_pipes(struct ask *ask, size_t from)
 	query->npipes = from;
 }
 
+/*
+ * A tail is asked again and again, so pipes that count rows must see all of
+ * them in one run: here.
+ */
+static size_t first_counting_pipe(const struct query *query)
+{
+	static const char *const names[] = {"limit head", "offset skip", "sample"};
+	size_t i = 0;
+
+	for (; i < query->npipes; i++) {
+		const struct pipe *pipe = query->pipes[i];
+
+		for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++)
+			if (strcmp(pipe->ops->names, names[k]) == 0)
+				return i;
+	}
+	return i;
+}
+
 /* Followed: rows up to the first pipe that sums up. */
 static int split_follow(struct ask *ask, const struct options *opts, struct err *reterr)
 {
 	struct span name = query_first_blocking_pipe(ask->query);
-	size_t from = 0;
+	bool here = name.len || opts->servers.len > 1 || opts->cursor_file.len;
+	size_t from = here ? 0 : first_counting_pipe(ask->query);
 
 	if (name.len && !sums_up(name))
 		return err_set(reterr, -EINVAL,
 			       "pipe `%.*s` needs all rows before it can answer, so the query "
-			       "can't be followed with -f",
+			       "can't be followed: leave out the pipe, or -f (stats, top, uniq and "
+			       "patterns are answered anew for each --window)",
 			       SPAN_FMT(name));
-	if (!name.len && opts->servers.len < 2 && !opts->cursor_file.len)
-		return 0;
 	ask->windowed = name.len > 0;
-	cut_pipes(ask, from);
+	if (here || from < ask->query->npipes)
+		cut_pipes(ask, from);
 	return 0;
 }
 

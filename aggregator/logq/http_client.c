@@ -369,6 +369,8 @@ int http_client_post(const char *server, const char *path, struct span form, htt
 	if (r == 0)
 		r = read_head(&c);
 	if (r == 0)
+		r = on_line(ctx, c.status, SPAN(""));
+	if (r == 0)
 		r = read_body(&c);
 	if (r == 0 && c.line.len)
 		r = on_line(ctx, c.status, buf_span(&c.line));

@@ -18,7 +18,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-/* A line without its newline.  0 = go on, 1 = enough, negative errno = stop with it. */
+/* A line without its newline; an empty one first, when the reply has begun.  0 = go on, 1 = enough, negative errno = stop with it. */
 typedef int http_line_fn(void *ctx, unsigned status, struct span line);
 
 /*

@@ -1,6 +1,9 @@
 /* merge.c - a thread a server, and the earliest of their rows. */
 #include "aggregator/logq/merge.h"
 #include "aggregator/logq/http_client.h"
+#include "aggregator/logq/notice.h"
+#include "aggregator/logq/place.h"
+#include "aggregator/logq/resume.h"
 #include "common/base/arena.h"
 #include "common/base/cleanup.h"
 #include "common/base/clock.h"
@@ -13,6 +16,7 @@
 #define LINE_BYTES (64u << 20) /* of one row; http_client.h has the same limit */
 #define ROW_ARENA  (128u << 20)
 #define WAIT_NS    (100 * NS_PER_MS)
+#define RETRY_NS   NS_PER_SEC
 
 struct server {
 	struct merge *merge;
@@ -24,6 +28,8 @@ struct server {
 	struct buf queue; /* lines, each with its newline */
 	size_t used;      /* bytes of it that were taken */
 	bool done;
+	bool connected, lost; /* while following: it was there; it is away */
+	struct resume resume;
 	int result;
 	struct err err; /* the thread's own until done */
 
@@ -49,6 +55,7 @@ struct merge {
 	struct server *last; /* whose row was handed out */
 };
 
+/* An empty line says that it answers; else it says why it doesn't. */
 static int refused(struct server *server, unsigned status, struct span line)
 {
 	_cleanup_(arena_release) struct arena arena;
@@ -70,10 +77,15 @@ static int queue_line(void *ctx, unsigned status, struct span line)
 	struct merge *merge = server->merge;
 	int r;
 
+	if (!line.len) {
+		if (status == 200 && server->lost)
+			notice("%s: connected again", server->url);
+		server->connected |= status == 200;
+		server->lost &= status != 200;
+		return 0;
+	}
 	if (status != 200)
 		return refused(server, status, line);
-	if (!line.len)
-		return 0;
 	pthread_mutex_lock(&merge->lock);
 	while (server->queue.len - server->used >= MERGE_QUEUE && !merge->stop)
 		pthread_cond_wait(&merge->news, &merge->lock);
@@ -85,13 +97,89 @@ static int queue_line(void *ctx, unsigned status, struct span line)
 	return r;
 }
 
+static void wait_for_news(struct merge *merge)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += WAIT_NS;
+	until.tv_sec += until.tv_nsec / NS_PER_SEC;
+	until.tv_nsec %= NS_PER_SEC;
+	pthread_cond_timedwait(&merge->news, &merge->lock, &until);
+}
+
+static int ask(struct server *server, int64_t since_ns, struct err *reterr)
+{
+	struct merge *merge = server->merge;
+	_cleanup_(buf_release) struct buf form = BUF_INIT(merge->conf.form.len + 256);
+	char text[TIMESTAMP_TEXT_LEN];
+
+	buf_puts(&form, merge->conf.form);
+	if (since_ns != INT64_MIN) {
+		timestamp_format(text, since_ns);
+		http_form_add(&form, "start", span_of(text, sizeof(text)));
+	}
+	if (form.failed)
+		return err_set(reterr, form.failed, "out of memory");
+	return http_client_post(server->url, merge->conf.path, buf_span(&form), queue_line, server,
+				&merge->stop, reterr);
+}
+
+/* With the lock held.  False: it is to end. */
+static bool wait_before_retry(struct merge *merge)
+{
+	int64_t until = clock_mono_ns() + RETRY_NS;
+
+	while (!merge->stop && clock_mono_ns() < until)
+		wait_for_news(merge);
+	return !merge->stop;
+}
+
+/*
+ * Worth another try: a tail that broke, or the connection of one of several.
+ * What the server has refused it would refuse again.
+ */
+static bool may_retry(const struct server *server)
+{
+	const struct merge *merge = server->merge;
+
+	if (!merge->conf.follow || merge->stop || server->err.code)
+		return false;
+	return server->connected || merge->conf.nservers > 1;
+}
+
+/* Until the answer is whole; a tail until it is stopped. */
+static int ask_again(struct server *server, struct err *reterr)
+{
+	struct merge *merge = server->merge;
+	int64_t begin = merge->conf.since_ns, since = begin;
+	bool go_on = true;
+	int r = 0;
+
+	if (merge->conf.follow && begin == INT64_MIN)
+		begin = clock_real_ns();
+	while (go_on) {
+		r = ask(server, since, reterr);
+		if (!may_retry(server))
+			break;
+		if (!server->lost)
+			notice("%s: %s; trying again", server->url,
+			       r < 0 ? reterr->text : "the server has ended");
+		server->lost = true;
+		pthread_mutex_lock(&merge->lock);
+		go_on = wait_before_retry(merge);
+		since = resume_again(&server->resume, begin);
+		pthread_mutex_unlock(&merge->lock);
+	}
+	return r;
+}
+
 static void *run(void *arg)
 {
 	struct server *server = arg;
 	struct merge *merge = server->merge;
 	struct err err = {0};
-	int r = http_client_post(server->url, merge->conf.path, merge->conf.form, queue_line,
-				 server, &merge->stop, &err);
+	int r = ask_again(server, &err);
 
 	pthread_mutex_lock(&merge->lock);
 	if (r < 0 && !server->err.code)
@@ -179,6 +267,18 @@ static bool take_line(struct server *server)
 	return true;
 }
 
+/* A row of a tail, which may have been shown before the connection broke. */
+static int check_new(struct server *server)
+{
+	const struct merge_row *row = &server->row;
+	int64_t time = server->time ? server->time : clock_real_ns();
+	int r = resume_is_new(&server->resume, time,
+			      place_row_hash(row->names, row->texts, row->n));
+
+	server->has_row = r == 1;
+	return r < 0 ? err_set(&server->status.err, r, "out of memory") : 0;
+}
+
 /* 1: it has a row; 0: it has come to its end; -EAGAIN: wait.  With the lock held. */
 static int look(struct server *server)
 {
@@ -186,6 +286,8 @@ static int look(struct server *server)
 		if (!take_line(server))
 			return server->done ? 0 : -EAGAIN;
 		server->bad = server->line.failed ? server->line.failed : parse_line(server);
+		if (server->has_row && server->merge->conf.follow)
+			server->bad = check_new(server);
 	}
 	return server->has_row;
 }
@@ -213,17 +315,6 @@ static int choose(struct merge *merge, struct server **ret)
 		return -EAGAIN;
 	*ret = first;
 	return first != NULL;
-}
-
-static void wait_for_news(struct merge *merge)
-{
-	struct timespec until;
-
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_nsec += WAIT_NS;
-	until.tv_sec += until.tv_nsec / NS_PER_SEC;
-	until.tv_nsec %= NS_PER_SEC;
-	pthread_cond_timedwait(&merge->news, &merge->lock, &until);
 }
 
 int merge_next(struct merge *merge, struct merge_row *ret)
@@ -286,6 +377,7 @@ void merge_close(struct merge *merge)
 		buf_release(&server->line);
 		buf_release(&server->why);
 		arena_release(&server->arena);
+		resume_release(&server->resume);
 		free(server->url);
 	}
 	pthread_cond_destroy(&merge->news);

@@ -8,7 +8,9 @@
  * Each answer is in order by itself, so that the head of each queue is all that
  * must be known.  A thread waits while its queue is full, whereupon TCP makes
  * the server wait: memory is MERGE_QUEUE a server, however long the answers are.
- * While following there is no end to wait for: whichever has a row is next.
+ * While following there is no end to wait for: whichever has a row is next, and
+ * a connection that breaks is tried again each second, which is said on stderr
+ * (resume.h: no row is shown twice).
  *
  *	merge_open(&conf, &m, &err);
  *	while ((r = merge_next(m, &row)) == 1) …
@@ -33,7 +35,8 @@ struct merge_conf {
 	const struct span *servers;
 	size_t nservers;
 	const char *path; /* "/api/v1/query" */
-	struct span form;
+	struct span form; /* all but `start` */
+	int64_t since_ns; /* its `start`; INT64_MIN = none */
 	bool newest_first;
 	bool follow;
 	const atomic_bool *cancel;

@@ -377,6 +377,8 @@ int options_check(const struct options *opts, struct err *reterr)
 		{HAS_FOLLOW, HAS_REVERSE | HAS_UNTIL, "-f has no end: it doesn't go with -r or -U"},
 		{HAS_FOLLOW, HAS_LINES,
 		 "-f begins now, or where -S says: it doesn't go with -n (-m stops after N rows)"},
+		{HAS_FOLLOW, HAS_CONTEXT,
+		 "-f doesn't go with -A, -B or -C: what comes after a row isn't known yet"},
 		{HAS_CURSOR, HAS_REVERSE | HAS_LINES,
 		 "--cursor-file goes forward in time: it doesn't go with -r or -n (-m stops after "
 		 "N rows)"},

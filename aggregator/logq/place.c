@@ -47,7 +47,7 @@ static int by_time(const void *left, const void *right)
 }
 
 /* Of all that a row shows, in any order of its fields. */
-static uint64_t row_hash(const struct span *names, const struct span *texts, size_t n)
+uint64_t place_row_hash(const struct span *names, const struct span *texts, size_t n)
 {
 	uint64_t hash = 0;
 
@@ -99,7 +99,7 @@ static int forget_half(struct place *place)
 static int row(struct row_sink *sink, const struct span *names, const struct span *texts, size_t n)
 {
 	struct place *place = (struct place *)sink;
-	struct shown new = {.hash = row_hash(names, texts, n)};
+	struct shown new = {.hash = place_row_hash(names, texts, n)};
 	bool timed = false;
 	int r;
 

@@ -34,6 +34,9 @@
 
 struct place;
 
+/* Of all that a row shows, in any order of its fields. */
+uint64_t place_row_hash(const struct span *names, const struct span *texts, size_t n);
+
 /* A file that isn't there is a beginning at `since_ns`.  -EINVAL: not a cursor, or another query's. */
 int place_open(struct span path, uint64_t query_hash, int64_t since_ns, struct place **ret,
 	       struct err *reterr);

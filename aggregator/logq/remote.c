@@ -37,10 +37,8 @@ static void write_form(const struct options *opts, const struct ask *ask, struct
 	query_print(ask->query, &text);
 	http_form_add(form, "query", buf_span(&text));
 	http_form_add(form, "trailer", SPAN("1"));
-	if (ask->has_time_range && (!opts->follow || ask->since_given)) {
-		add_time(form, "start", ask->min_time);
+	if (ask->has_time_range && (!opts->follow || ask->since_given))
 		add_time(form, "end", ask->max_time);
-	}
 	if (opts->timeout > 0) {
 		snprintf(timeout, sizeof(timeout), "%lldns", (long long)opts->timeout);
 		http_form_add(form, "timeout", span_cstr(timeout));
@@ -111,6 +109,10 @@ int remote_run(const struct options *opts, struct ask *ask, const struct span *s
 	struct merge_conf conf = {.servers = servers,
 				  .nservers = n,
 				  .path = opts->follow ? "/api/v1/tail" : "/api/v1/query",
+				  .since_ns =
+					  ask->has_time_range && (!opts->follow || ask->since_given)
+						  ? ask->min_time
+						  : INT64_MIN,
 				  .newest_first = ask->newest_first,
 				  .follow = opts->follow,
 				  .cancel = &logq_cancel};
