@@ -13,6 +13,7 @@
  *	gone TEXT	until it has not
  *	raw TEXT	until these bytes came, behind those of the last `raw`
  *	send TEXT	type it
+ *	insist TEXT	type it each 200 ms until the command ends
  *	resize COLSxROWS
  *	sh COMMAND	run it elsewhere, wait for it
  *	show		print the screen, and a line of = below it
@@ -507,6 +508,23 @@ static bool succeeds(const char *command)
 	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
 }
 
+/* Programs drop keys while they start to read them; people type again. */
+static void insist(struct run *run, const char *text, size_t len)
+{
+	double typed = 0;
+
+	while (!run->hung_up) {
+		if (now() > run->deadline)
+			give_up(run, "never ended by", text);
+		if (now() - typed > 0.2) {
+			if (write(run->fd, text, len) != (ssize_t)len)
+				return;
+			typed = now();
+		}
+		pump(run, 0.05);
+	}
+}
+
 static void step(struct run *run, char *line)
 {
 	char *text = strchr(line, ' ');
@@ -529,6 +547,8 @@ static void step(struct run *run, char *line)
 	if (strcmp(line, "send") == 0) {
 		if (write(run->fd, text, len) != (ssize_t)len)
 			give_up(run, "nobody reads", text);
+	} else if (strcmp(line, "insist") == 0) {
+		insist(run, text, len);
 	} else if (strcmp(line, "resize") == 0) {
 		resize(run, text);
 	} else if (strcmp(line, "show") == 0) {
