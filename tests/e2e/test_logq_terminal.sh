@@ -85,7 +85,7 @@ check "LC_ALL=C: the trace is ASCII" bash -c "! LC_ALL=C grep -q '[^ -~[:cntrl:]
 like "LC_ALL=C: a cut text ends in dots" "$(LC_ALL=C see 40x30 --patterns "$app")" '\.\.\.'
 like "LC_ALL=C: bars are of #" "$(LC_ALL=C see 60x30 --histogram=1m "$app")" '12:00     4  ##########'
 like "a locale that is not installed says UTF-8 all the same" \
-	"$(LC_ALL=xx_YY.UTF-8 see 60x30 --histogram=1m "$app")" '█'
+	"$(term 60x30 env LC_ALL=xx_YY.UTF-8 "$bin/logq" --no-pager --histogram=1m "$app" </dev/null)" '█'
 
 # Nothing in a log moves the cursor, changes colors or hides.
 printf '{"time":"2026-03-01T12:00:00Z","level":"info","service":"a\\u001b[31mb","msg":"x\\u001b[2J\\u001b]0;owned\\u0007 \\u202eevil \\u200b\\u0008y\\rz","\\u001b[5mk":"v"}\n' >"$scratch/evil.log"
