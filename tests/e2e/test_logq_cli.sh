@@ -89,7 +89,7 @@ is "else nothing is said" "$(hint 'nothingness | fields a | nothingness:x')" ""
 is "-n is the last N, in order" "$(logq -n 3 -o json '*' "$app" | jq -r ._time | sort -c && echo ok)" ok
 is "-n counts" "$(logq -n 3 -o json '*' "$app" | wc -l)" 3
 is "-r is newest first" "$(logq -r -n 3 -o json '*' "$app" | jq -r ._time | sort -rc && echo ok)" ok
-is "-n and -r agree" "$(logq -n 3 -o cat '*' "$app" | tac)" "$(logq -r -n 3 -o cat '*' "$app")"
+is "-n and -r agree" "$(logq -n 3 -o cat 'seq:*' "$app" | tac)" "$(logq -r -n 3 -o cat 'seq:*' "$app")"
 is "the rows of a file are in its order" "$(logq -o json 'seq:*' "$scratch/logs/checkout.log" | jq -r .seq | sort -nc && echo ok)" ok
 is "limit takes the first of them" "$(logq -o json 'seq:* | limit 700' "$scratch/logs/checkout.log" | jq -s 'map(.seq | tonumber) | max')" 700
 is "-m stops" "$(logq -m 5 -o json '*' "$app" | wc -l)" 5
