@@ -46,6 +46,7 @@ static void answer_free(struct answer *a)
 		a->conf.done(a->conf.ctx);
 	query_free(a->query);
 	source_close(a->source);
+	shape_free(a->conf.shape);
 	query_result_release(&a->cost);
 	buf_release(&a->pending);
 	cleanup_close(&a->event_fd);
@@ -65,19 +66,23 @@ static void tell(struct answer *a)
 	pthread_cond_broadcast(&a->news);
 }
 
-static void write_row(const struct span *names, const struct span *const *texts, size_t n,
-		      uint32_t row, struct buf *out)
+static int write_row(struct answer *a, const struct shape_row *row)
 {
+	struct buf *out = &a->pending;
 	bool first = true;
 
-	buf_putc(out, '{');
-	for (size_t i = 0; i < n; i++)
-		if (texts[i][row].len)
-			json_write_field(out, &first, names[i], VALUE_STRING, texts[i][row]);
-	buf_puts(out, SPAN("}\n"));
+	if (a->conf.shape)
+		return shape_row(a->conf.shape, row, out);
+	buf_puts(out, a->conf.events ? SPAN("data: {") : SPAN("{"));
+	for (size_t i = 0; i < row->n; i++)
+		if (row->texts[i][row->row].len)
+			json_write_field(out, &first, row->names[i], VALUE_STRING,
+					 row->texts[i][row->row]);
+	buf_puts(out, a->conf.events ? SPAN("}\n\n") : SPAN("}\n"));
+	return out->failed;
 }
 
-/* With the lock held.  Rows that are wanted still, as NDJSON. */
+/* With the lock held.  Rows that are wanted still. */
 static int write_rows(struct answer *a, struct rows *rows)
 {
 	const struct span *names;
@@ -95,13 +100,13 @@ static int write_rows(struct answer *a, struct rows *rows)
 		if (!texts[i])
 			return rows->failed ? rows->failed : -ENOMEM;
 	}
-	for (uint32_t row = 0; row < rows->n; row++) {
+	for (uint32_t row = 0; row < rows->n && r >= 0; row++) {
 		if (a->conf.limit && a->rows >= a->conf.limit)
 			return 1;
-		write_row(names, texts, n, row, &a->pending);
+		r = write_row(a, &(struct shape_row){names, texts, n, row});
 		a->rows++;
 	}
-	return a->pending.failed;
+	return r < 0 ? r : a->pending.failed;
 }
 
 static int take_rows(void *ctx, struct rows *rows)
@@ -159,6 +164,10 @@ static void *run(void *arg)
 	else
 		r = query_execute(a->query, &a->conf.query, a->source, take_rows, a, &cost, &err);
 	pthread_mutex_lock(&a->lock);
+	if (r >= 0 && a->conf.shape)
+		r = shape_end(a->conf.shape, &a->pending);
+	if (r < 0 && !err.text[0])
+		(void)err_set(&err, r, "the answer is too large: narrow it down");
 	a->result = r;
 	a->err = err;
 	a->cost = cost;
@@ -287,6 +296,7 @@ static struct answer *answer_new(const struct answer_conf *conf, struct query *q
 	if (!a) {
 		query_free(query);
 		source_close(source);
+		shape_free(conf->shape);
 		if (conf->done)
 			conf->done(conf->ctx);
 		return NULL;
@@ -306,8 +316,12 @@ int answer_start(struct http_request *req, const struct answer_conf *conf, struc
 		 struct query_source *source)
 {
 	_cleanup_(answer_freep) struct answer *a = answer_new(conf, query, source);
-	struct http_stream stream = {
-		.type = "application/x-ndjson", .pull = pull, .cancel = cancel, .end = end};
+	struct http_stream stream = {.type = conf->shape    ? "application/json"
+					     : conf->events ? "text/event-stream"
+							    : "application/x-ndjson",
+				     .pull = pull,
+				     .cancel = cancel,
+				     .end = end};
 	bool failed, partial;
 	int r;
 

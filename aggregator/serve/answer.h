@@ -4,7 +4,7 @@
  * The engine pushes rows from its workers, HTTP pulls bytes when the socket has
  * room.  Between them is a buffer with a limit:
  *
- *	thread of the query ──rows──▶ NDJSON ──▶ buffer ──pull──▶ socket
+ *	thread of the query ──rows──▶ text ──▶ buffer ──pull──▶ socket
  *	        waits while it is full ◀──────────────┘ drained
  *
  * A client that goes away sets the cancel flag; the engine sees it in the
@@ -14,6 +14,7 @@
 #define SLUICE_AGGREGATOR_SERVE_ANSWER_H
 
 #include "aggregator/query/query.h"
+#include "aggregator/serve/shape.h"
 #include "common/ops/http.h"
 
 struct answer;
@@ -23,6 +24,9 @@ struct answer_conf {
 	uint64_t limit; /* rows; 0 = all */
 	bool trailer;   /* end with {"_end":{…}} */
 	bool follow;    /* never end: rows as they come */
+	bool events;    /* rows are server-sent events, else NDJSON */
+	/* Rows become this document instead; owned, freed with the answer; NULL = none. */
+	struct shape *shape;
 	/* Called last, exactly once: give the slot of the query back. */
 	void (*done)(void *ctx);
 	void *ctx;

@@ -1,5 +1,6 @@
 /* serve.c - routes to queries. */
 #include "aggregator/serve/serve.h"
+#include "aggregator/query/graph.h"
 #include "aggregator/serve/answer.h"
 #include "common/base/cleanup.h"
 #include "common/base/clock.h"
@@ -125,37 +126,72 @@ static bool query_begin(struct serve *serve, bool follow)
 	return false;
 }
 
-static int run_query(struct serve *serve, struct http_request *req, struct span text, bool follow)
+/* How a request is answered, besides its parameters. */
+struct manner {
+	bool follow;
+	bool no_limit; /* limit= means something else here, and is taken care of */
+	const struct shape_conf *shape;
+};
+
+/* Takes `query`, also on failure. */
+static int start_query(struct serve *serve, struct http_request *req, struct answer_conf *conf,
+		       struct query *query, const struct shape_conf *shape)
 {
-	struct answer_conf conf = {
-		.follow = follow, .done = follow ? tail_done : query_done, .ctx = serve};
 	struct query_source *source;
+	int r;
+
+	conf->done = conf->follow ? tail_done : query_done;
+	conf->ctx = serve;
+	if (!query_begin(serve, conf->follow)) {
+		query_free(query);
+		return http_reply_error(req, 429, "%u %s are running: try again later",
+					conf->follow ? serve->conf.tails : serve->conf.queries,
+					conf->follow ? "tails" : "queries");
+	}
+	r = shape ? shape_new(shape, &conf->shape) : 0;
+	if (r == 0)
+		r = source_store_open(serve->store, &source);
+	if (r < 0) {
+		shape_free(conf->shape);
+		query_free(query);
+		conf->done(serve);
+		return r;
+	}
+	return answer_start(req, conf, query, source);
+}
+
+static int bad_query(struct serve *serve, struct http_request *req, struct span text,
+		     const struct err *err)
+{
+	counter_add(&serve->failed, 1);
+	return reply_bad_query(req, text, err);
+}
+
+static int run_query(struct serve *serve, struct http_request *req, struct span text,
+		     const struct manner *manner)
+{
+	struct answer_conf conf = {.follow = manner->follow};
 	struct query *query;
 	struct err err = {0};
 	int r = read_params(serve, req, &conf, &err);
 
 	if (r < 0)
 		return http_reply_error(req, 400, "%s", err.text);
-	if (follow)
+	if (manner->no_limit)
+		conf.limit = 0;
+	if (conf.follow) {
 		conf.query.timeout_ns = 0;
+		conf.events = span_find(http_header(req, "Accept"), SPAN("text/event-stream")) >= 0;
+	}
 	r = query_parse(text, clock_real_ns(), &query_lang_ops, &query, &err);
-	if (r < 0) {
-		counter_add(&serve->failed, 1);
-		return reply_bad_query(req, text, &err);
-	}
-	if (!query_begin(serve, follow)) {
-		query_free(query);
-		return http_reply_error(req, 429, "%u %s are running: try again later",
-					follow ? serve->conf.tails : serve->conf.queries,
-					follow ? "tails" : "queries");
-	}
-	r = source_store_open(serve->store, &source);
-	if (r < 0) {
-		query_free(query);
-		conf.done(serve);
-		return r;
-	}
-	return answer_start(req, &conf, query, source);
+	if (r < 0)
+		return bad_query(serve, req, text, &err);
+	return start_query(serve, req, &conf, query, manner->shape);
+}
+
+static int no_param(struct http_request *req, const char *name)
+{
+	return http_reply_error(req, 400, "parameter %s is missing", name);
 }
 
 static int query(void *ctx, struct http_request *req)
@@ -163,8 +199,8 @@ static int query(void *ctx, struct http_request *req)
 	struct span text = http_param(req, "query");
 
 	if (!text.len)
-		return http_reply_error(req, 400, "parameter query is missing");
-	return run_query(ctx, req, text, false);
+		return no_param(req, "query");
+	return run_query(ctx, req, text, &(struct manner){0});
 }
 
 static int tail(void *ctx, struct http_request *req)
@@ -172,24 +208,60 @@ static int tail(void *ctx, struct http_request *req)
 	struct span text = http_param(req, "query");
 
 	if (!text.len)
-		return http_reply_error(req, 400, "parameter query is missing");
-	return run_query(ctx, req, text, true);
+		return no_param(req, "query");
+	return run_query(ctx, req, text, &(struct manner){.follow = true});
+}
+
+/* limit=N of VictoriaLogs: the latest N, where the pipes don't say otherwise. */
+static int select_query(void *ctx, struct http_request *req)
+{
+	struct span text = http_param(req, "query"), limit = http_param(req, "limit");
+	_cleanup_(buf_release) struct buf latest = BUF_INIT(QUERY_BODY_MAX);
+	struct query *query;
+	struct err err = {0};
+	uint64_t n;
+	bool streams;
+
+	if (!text.len)
+		return no_param(req, "query");
+	if (!limit.len || num_parse_u64(limit, &n) < 0 || n == 0)
+		return run_query(ctx, req, text, &(struct manner){0});
+	if (query_parse(text, clock_real_ns(), &query_lang_ops, &query, &err) < 0)
+		return bad_query(ctx, req, text, &err);
+	streams = query_streams(query);
+	query_free(query);
+	if (!streams)
+		return run_query(ctx, req, text, &(struct manner){0});
+	buf_puts(&latest, text);
+	buf_printf(&latest, "\n| sort by (_time desc) limit %llu", (unsigned long long)n);
+	if (latest.failed)
+		return latest.failed;
+	return run_query(ctx, req, buf_span(&latest), &(struct manner){0});
 }
 
 /*
  * The others are queries with a pipe behind them: `before`, the parameter,
- * quoted where it must be, `after`.
+ * quoted where it must be, `after`.  With `value` the answer is SHAPE_VALUES
+ * of that column, "" is the parameter.
  */
 static const struct derived {
 	const char *path, *before;
 	const char *param, *def; /* NULL = none */
 	const char *after;
+	const char *value; /* NULL: NDJSON */
 } derived[] = {
-	{"/api/v1/hits", "stats by (_time:", "step", "1h", ") count() hits | sort by (_time)"},
-	{"/api/v1/field_names", "field_names", NULL, NULL, ""},
-	{"/api/v1/field_values", "field_values ", "field", NULL, ""},
-	{"/api/v1/streams", "uniq by (_stream) with hits", NULL, NULL, ""},
-	{"/api/v1/facets", "facets", NULL, NULL, ""},
+	{"/api/v1/field_names", "field_names", NULL, NULL, "", NULL},
+	{"/api/v1/field_values", "field_values ", "field", NULL, "", NULL},
+	{"/api/v1/streams", "uniq by (_stream) with hits", NULL, NULL, "", NULL},
+	{"/api/v1/facets", "facets", NULL, NULL, "", NULL},
+	{"/api/v1/patterns", "patterns limit ", "limit", "50", "", NULL},
+	{"/select/logsql/field_names", "field_names", NULL, NULL, "| sort by (name)", "name"},
+	{"/select/logsql/field_values", "field_values ", "field", NULL, "| sort by (hits desc)",
+	 ""},
+	{"/select/logsql/streams", "uniq by (_stream) with hits", NULL, NULL,
+	 "| sort by (hits desc, _stream)", "_stream"},
+	{"/select/logsql/stream_ids", "uniq by (_stream_id) with hits", NULL, NULL,
+	 "| sort by (hits desc, _stream_id)", "_stream_id"},
 };
 
 static const struct derived *derived_find(struct span path)
@@ -200,47 +272,252 @@ static const struct derived *derived_find(struct span path)
 	return NULL;
 }
 
+/* `query` and a pipe behind it begin the text. */
+static void put_query(struct http_request *req, struct buf *text)
+{
+	struct span given = http_param(req, "query");
+
+	buf_puts(text, given.len ? given : SPAN("*"));
+	buf_puts(text, SPAN("\n| ")); /* the line may end in a comment */
+}
+
 static int derived_query(void *ctx, struct http_request *req)
 {
 	const struct derived *d = derived_find(http_path(req));
-	struct span given = http_param(req, "query"), value = SPAN("");
 	_cleanup_(buf_release) struct buf text = BUF_INIT(QUERY_BODY_MAX);
+	struct shape_conf shape = {.kind = SHAPE_VALUES};
+	struct span value = SPAN("");
 
 	if (!d)
 		return http_reply_error(req, 404, "no such path");
 	if (d->param) {
 		value = http_param(req, d->param);
 		if (!value.len && !d->def)
-			return http_reply_error(req, 400, "parameter %s is missing", d->param);
+			return no_param(req, d->param);
 		if (!value.len)
 			value = span_cstr(d->def);
 	}
-	buf_puts(&text, given.len ? given : SPAN("*"));
-	buf_puts(&text, SPAN("\n| ")); /* the line may end in a comment */
+	put_query(req, &text);
 	buf_puts(&text, span_cstr(d->before));
 	if (d->param)
 		text_print(&text, value);
 	buf_puts(&text, span_cstr(d->after));
 	if (text.failed)
 		return text.failed;
-	return run_query(ctx, req, buf_span(&text), false);
+	if (d->value)
+		shape.value = d->value[0] ? span_cstr(d->value) : value;
+	return run_query(ctx, req, buf_span(&text),
+			 &(struct manner){.shape = d->value ? &shape : NULL});
 }
 
+/* step=1m, or a number of seconds.  False with a reply given. */
+static bool read_step(struct http_request *req, const char *def, struct span *ret, int64_t *ret_ns,
+		      int *ret_reply)
+{
+	struct span step = http_param(req, "step");
+	uint64_t seconds;
+
+	if (!step.len)
+		step = span_cstr(def);
+	*ret = step;
+	if (num_parse_duration(step, ret_ns) == 0 && *ret_ns > 0)
+		return true;
+	if (num_parse_u64(step, &seconds) == 0 && seconds > 0 && seconds < UINT32_MAX) {
+		*ret_ns = (int64_t)seconds * NS_PER_SEC;
+		return true;
+	}
+	*ret_reply = http_reply_error(req, 400, "step: '%.*s' is no duration such as 30s or 5m",
+				      SPAN_FMT(step));
+	return false;
+}
+
+/* `stats by (_time:STEP, FIELD) count() hits`, as rows or as VictoriaLogs has it. */
+static int hits(void *ctx, struct http_request *req)
+{
+	bool select = span_starts(http_path(req), SPAN("/select/"));
+	struct span field = http_param(req, "field"), offset = http_param(req, "offset"), step;
+	_cleanup_(buf_release) struct buf text = BUF_INIT(QUERY_BODY_MAX);
+	const struct shape_conf shape = {
+		.kind = SHAPE_HITS, .labels = &field, .nlabels = field.len > 0};
+	int64_t step_ns, offset_ns;
+	int reply = 0;
+
+	if (!read_step(req, "1h", &step, &step_ns, &reply))
+		return reply;
+	if (offset.len && num_parse_duration(offset, &offset_ns) < 0)
+		return http_reply_error(req, 400, "offset: '%.*s' is no duration such as 2h",
+					SPAN_FMT(offset));
+	put_query(req, &text);
+	buf_printf(&text, "stats by (_time:%lldns", (long long)step_ns);
+	if (offset.len)
+		buf_printf(&text, " offset %.*s", SPAN_FMT(offset));
+	if (field.len) {
+		buf_puts(&text, SPAN(", "));
+		text_print(&text, field);
+	}
+	buf_puts(&text, SPAN(") count() hits | sort by ("));
+	if (field.len) {
+		text_print(&text, field);
+		buf_puts(&text, SPAN(", "));
+	}
+	buf_puts(&text, SPAN("_time)"));
+	if (text.failed)
+		return text.failed;
+	return run_query(ctx, req, buf_span(&text),
+			 &(struct manner){.no_limit = select, .shape = select ? &shape : NULL});
+}
+
+/* The arguments of the pipe come as parameters. */
+static int select_facets(void *ctx, struct http_request *req)
+{
+	static const char *const numbers[][2] = {{"limit", " "},
+						 {"max_values_per_field", " max_values_per_field "},
+						 {"max_value_len", " max_value_len "}};
+	const struct shape_conf shape = {.kind = SHAPE_FACETS};
+	_cleanup_(buf_release) struct buf text = BUF_INIT(QUERY_BODY_MAX);
+	struct span keep = http_param(req, "keep_const_fields");
+
+	put_query(req, &text);
+	buf_puts(&text, SPAN("facets"));
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		struct span value = http_param(req, numbers[i][0]);
+
+		if (!value.len)
+			continue;
+		buf_puts(&text, span_cstr(numbers[i][1]));
+		text_print(&text, value);
+	}
+	if (span_eq(keep, SPAN("1")) || span_eq(keep, SPAN("true")))
+		buf_puts(&text, SPAN(" keep_const_fields"));
+	if (text.failed)
+		return text.failed;
+	return run_query(ctx, req, buf_span(&text),
+			 &(struct manner){.no_limit = true, .shape = &shape});
+}
+
+/* Sorted, so that the points of a series come after each other. */
+static int sort_series(struct query **query, const struct graph *graph, struct err *reterr)
+{
+	_cleanup_(buf_release) struct buf text = BUF_INIT(QUERY_BODY_MAX);
+	struct query *sorted;
+	int r;
+
+	query_print(*query, &text);
+	buf_puts(&text, SPAN("\n| sort by ("));
+	for (size_t i = 0; i < graph->nlabels; i++) {
+		text_print(&text, graph->labels[i]);
+		buf_puts(&text, SPAN(", "));
+	}
+	buf_puts(&text, SPAN("_time)"));
+	if (text.failed)
+		return err_set(reterr, text.failed, "the query is too long");
+	r = query_parse(buf_span(&text), (*query)->now_ns, &query_lang_ops, &sorted, reterr);
+	if (r < 0)
+		return r;
+	query_free(*query);
+	*query = sorted;
+	return 0;
+}
+
+/* A stats pipe in Prometheus' shape: its value now, or over time where `range`. */
+static int graph(struct serve *serve, struct http_request *req, bool range)
+{
+	struct span text = http_param(req, "query"), time = http_param(req, "time"), step = {0};
+	struct shape_conf shape = {.kind = range ? SHAPE_MATRIX : SHAPE_VECTOR};
+	struct answer_conf conf = {0};
+	struct graph found, again;
+	struct query *query;
+	struct err err = {0};
+	int64_t step_ns = 0;
+	int r = read_params(serve, req, &conf, &err), reply = 0;
+
+	if (r == 0 && !range && time.len)
+		r = time_arg_parse(time, clock_real_ns(), true, &conf.query.max_time, &err);
+	if (r < 0)
+		return http_reply_error(req, 400, "%s", err.text);
+	if (!text.len)
+		return no_param(req, "query");
+	if (range && !read_step(req, "1h", &step, &step_ns, &reply))
+		return reply;
+	conf.query.has_time_range |= time.len > 0;
+	shape.at_ns = conf.query.max_time == INT64_MAX ? clock_real_ns() : conf.query.max_time;
+	r = query_parse(text, clock_real_ns(), &query_lang_ops, &query, &err);
+	if (r < 0)
+		return bad_query(serve, req, text, &err);
+	r = graph_of(query, step, step_ns, &found, &err);
+	if (r == 0 && range)
+		r = sort_series(&query, &found, &err);
+	if (r == 0)
+		r = graph_of(query, step, step_ns, &again, &err); /* the labels of this query */
+	if (r < 0) {
+		query_free(query);
+		return bad_query(serve, req, text, &err);
+	}
+	shape.labels = again.labels;
+	shape.nlabels = again.nlabels;
+	return start_query(serve, req, &conf, query, &shape);
+}
+
+static int stats_query(void *ctx, struct http_request *req)
+{
+	return graph(ctx, req, false);
+}
+
+static int stats_query_range(void *ctx, struct http_request *req)
+{
+	return graph(ctx, req, true);
+}
+
+#define TRACE_PATH "/api/v1/trace/"
+
+static int trace(void *ctx, struct http_request *req)
+{
+	struct span id = span_skip(http_path(req), strlen(TRACE_PATH));
+	_cleanup_(buf_release) struct buf text = BUF_INIT(QUERY_BODY_MAX);
+
+	if (!id.len)
+		return http_reply_error(req, 404, "no such path: /api/v1/trace/ID");
+	buf_puts(&text, SPAN("trace_id:="));
+	text_print_quoted(&text, id);
+	buf_puts(&text, SPAN(" | trace"));
+	if (text.failed)
+		return text.failed;
+	return run_query(ctx, req, buf_span(&text), &(struct manner){0});
+}
+
+#define QUERY(path, handle)                                                                        \
+	{                                                                                          \
+		"GET|POST", path, handle, QUERY_BODY_MAX                                           \
+	}
 static const struct http_route routes[] = {
-	{"GET|POST", "/api/v1/query", query, QUERY_BODY_MAX},
-	{"GET|POST", "/api/v1/tail", tail, QUERY_BODY_MAX},
-	{"GET|POST", "/api/v1/hits", derived_query, QUERY_BODY_MAX},
-	{"GET|POST", "/api/v1/field_names", derived_query, QUERY_BODY_MAX},
-	{"GET|POST", "/api/v1/field_values", derived_query, QUERY_BODY_MAX},
-	{"GET|POST", "/api/v1/streams", derived_query, QUERY_BODY_MAX},
-	{"GET|POST", "/api/v1/facets", derived_query, QUERY_BODY_MAX},
-	{"GET|POST", "/api/v1/stats_query", query, QUERY_BODY_MAX},
+	QUERY("/api/v1/query", query),
+	QUERY("/api/v1/tail", tail),
+	QUERY("/api/v1/hits", hits),
+	QUERY("/api/v1/field_names", derived_query),
+	QUERY("/api/v1/field_values", derived_query),
+	QUERY("/api/v1/streams", derived_query),
+	QUERY("/api/v1/facets", derived_query),
+	QUERY("/api/v1/patterns", derived_query),
+	QUERY("/api/v1/stats_query", stats_query),
+	QUERY("/api/v1/stats_query_range", stats_query_range),
+	QUERY(TRACE_PATH "*", trace),
+	QUERY("/select/logsql/query", select_query),
+	QUERY("/select/logsql/tail", tail),
+	QUERY("/select/logsql/hits", hits),
+	QUERY("/select/logsql/field_names", derived_query),
+	QUERY("/select/logsql/field_values", derived_query),
+	QUERY("/select/logsql/streams", derived_query),
+	QUERY("/select/logsql/stream_ids", derived_query),
+	QUERY("/select/logsql/facets", select_facets),
+	QUERY("/select/logsql/stats_query", stats_query),
+	QUERY("/select/logsql/stats_query_range", stats_query_range),
 	{"GET", "/api/v1/status", status, 0},
 	{"GET", "/livez", livez, 0},
 	{"GET", "/readyz", readyz, 0},
 	{"GET", "/metrics", metrics, 0},
 	{0},
 };
+#undef QUERY
 
 static double read_counter(void *ctx)
 {

@@ -2,8 +2,13 @@
  * serve.h - the HTTP API of the aggregator.
  *
  *	GET|POST /api/v1/query	query=… start= end= limit= timeout= trailer=1
- *	GET|POST /api/v1/tail	query=…		rows as they come
- *	GET|POST /api/v1/hits, field_names, field_values, streams, facets, stats_query
+ *	GET|POST /api/v1/tail	query=…		rows as they come; server-sent events for
+ *						who accepts text/event-stream
+ *	GET|POST /api/v1/hits, field_names, field_values, streams, facets, patterns, trace/ID
+ *	GET|POST /api/v1/stats_query, stats_query_range		Prometheus' JSON
+ *	GET|POST /select/logsql/…	VictoriaLogs' paths and JSON, see shape.h: query,
+ *					tail, hits, field_names, field_values, streams,
+ *					stream_ids, facets, stats_query, stats_query_range
  *	GET /api/v1/status, /livez, /readyz, /metrics
  *
  * Rows are NDJSON: one object a row, all values texts, empty ones left out.
