@@ -100,10 +100,10 @@ static void paths_reach_into_objects(void **state)
 	static const struct {
 		const char *path, *text;
 	} cases[] = {
-		{"a", "1"},        {"h.s", "200"},    {"h.d.e", "x\n"}, {"h.x.y", "dotted"},
-		{"p.q", "flat"},   {"p.r.s", "deep"}, {"h", NULL},      {"h.none", NULL},
-		{"h.s.t", NULL},   {"none.s", NULL},  {"h.", NULL},     {"l.0", NULL},
-		{"d.k", "second"}, {"", NULL},         {"e.", "no name"}, {"s.t.u", "last"},
+		{"a", "1"},        {"h.s", "200"},    {"h.d.e", "x\n"},  {"h.x.y", "dotted"},
+		{"p.q", "flat"},   {"p.r.s", "deep"}, {"h", NULL},       {"h.none", NULL},
+		{"h.s.t", NULL},   {"none.s", NULL},  {"h.", NULL},      {"l.0", NULL},
+		{"d.k", "second"}, {"", NULL},        {"e.", "no name"}, {"s.t.u", "last"},
 	};
 	struct record rec;
 	struct field field;
