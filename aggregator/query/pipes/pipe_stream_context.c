@@ -1,8 +1,9 @@
 /*
  * stream_context before B after A [time_window D]: grep -B -A for streams.
  *
- * The rows that matched are remembered as {stream, time}.  At the end each
- * stream is read again around them, and what lies within B rows before and A
+ * The rows that matched are remembered as {stream, time, log.offset}: many
+ * services count in seconds or milliseconds, so that a time alone would be many
+ * rows; where there is no offset it has to do.  At the end each stream is read again around them, and what lies within B rows before and A
  * rows after a match comes out; chunks that don't touch are parted by a row
  * whose _msg is `---`.
  *
@@ -26,15 +27,22 @@ struct pipe_context {
 	int64_t window;
 };
 
-/* The times of one stream's matches. */
-struct context_times {
-	int64_t *ptr;
+/* Which row of a stream it is. */
+struct context_key {
+	int64_t ns;
+	int64_t offset; /* NO_OFFSET: any */
+};
+#define NO_OFFSET (-1)
+
+/* One stream's matches. */
+struct context_keys {
+	struct context_key *ptr;
 	size_t len, cap;
 };
 
 struct context_worker {
 	bool open;
-	struct group_table streams; /* _stream → struct context_times */
+	struct group_table streams; /* _stream → struct context_keys */
 };
 
 static int parse_lines(struct lex *lex, const char *what, uint64_t *ret)
@@ -98,6 +106,7 @@ static void context_needs(const struct pipe *pipe, struct field_set *set)
 	field_set_reset(set, false);
 	field_set_add(set, SPAN("_stream"));
 	field_set_add(set, SPAN("_time"));
+	field_set_add(set, SPAN("log.offset"));
 }
 
 static int context_open(struct stage *stage)
@@ -107,18 +116,18 @@ static int context_open(struct stage *stage)
 	for (unsigned i = 0; r >= 0 && i < stage_workers(stage); i++) {
 		struct context_worker *worker = stage_state(stage, i);
 
-		group_table_init(&worker->streams, sizeof(struct context_times));
+		group_table_init(&worker->streams, sizeof(struct context_keys));
 		worker->open = true;
 	}
 	return r;
 }
 
-static int add_time(struct stage *stage, struct context_times *times, int64_t ns)
+static int add_key(struct stage *stage, struct context_keys *times, struct context_key key)
 {
 	if (times->len == times->cap) {
 		size_t cap = times->cap ? times->cap * 2 : 16;
 		int r = stage_charge(stage, (cap - times->cap) * sizeof(*times->ptr));
-		int64_t *ptr;
+		struct context_key *ptr;
 
 		if (r < 0)
 			return r;
@@ -128,18 +137,21 @@ static int add_time(struct stage *stage, struct context_times *times, int64_t ns
 		times->ptr = ptr;
 		times->cap = cap;
 	}
-	times->ptr[times->len++] = ns;
+	times->ptr[times->len++] = key;
 	return 0;
 }
 
-/* The time of a row; false if it has none. */
-static bool time_of(const struct column *column, uint32_t row, int64_t *ret_ns)
+/* False: the row has no time. */
+static bool key_of(const struct column *time, const struct column *offset, uint32_t row,
+		   struct context_key *ret)
 {
 	char scratch[64];
 
-	if (column->kind != COLUMN_TIME)
-		return lang_time(column_text(column, row, scratch), ret_ns);
-	*ret_ns = column->ints[row];
+	if (!lang_i64(column_text(offset, row, scratch), &ret->offset))
+		ret->offset = NO_OFFSET;
+	if (time->kind != COLUMN_TIME)
+		return lang_time(column_text(time, row, scratch), &ret->ns);
+	ret->ns = time->ints[row];
 	return true;
 }
 
@@ -147,28 +159,29 @@ static int context_push(struct stage *stage, unsigned number, struct rows *rows)
 {
 	struct context_worker *worker = stage_state(stage, number);
 	struct column stream = *rows_column(rows, SPAN("_stream"));
-	const struct column *time = rows_column(rows, SPAN("_time"));
+	struct column time = *rows_column(rows, SPAN("_time"));
+	struct column offset = *rows_column(rows, SPAN("log.offset"));
 	char **states;
 	int r = rows->failed;
 
 	if (r >= 0)
 		r = group_find(&worker->streams, stage, &stream, 1, rows->n, rows->arena, &states);
 	for (uint32_t i = 0; r >= 0 && i < rows->n; i++) {
-		int64_t ns;
+		struct context_key key;
 
-		if (time_of(time, i, &ns))
-			r = add_time(stage, (struct context_times *)(void *)states[i], ns);
+		if (key_of(&time, &offset, i, &key))
+			r = add_key(stage, (struct context_keys *)(void *)states[i], key);
 	}
 	return r;
 }
 
 static int merge_times(void *ctx, char *to, char *from)
 {
-	struct context_times *theirs = (struct context_times *)(void *)from;
+	struct context_keys *theirs = (struct context_keys *)(void *)from;
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < theirs->len; i++)
-		r = add_time(ctx, (struct context_times *)(void *)to, theirs->ptr[i]);
+		r = add_key(ctx, (struct context_keys *)(void *)to, theirs->ptr[i]);
 	free(theirs->ptr);
 	theirs->ptr = NULL;
 	return r;
@@ -177,7 +190,7 @@ static int merge_times(void *ctx, char *to, char *from)
 /* One row of the stream that was read again. */
 struct context_row {
 	struct kept_ref ref;
-	int64_t ns;
+	struct context_key key;
 	bool wanted;
 };
 
@@ -191,7 +204,8 @@ struct context_read {
 static int read_rows(void *ctx, struct rows *rows)
 {
 	struct context_read *read = ctx;
-	const struct column *time = rows_column(rows, SPAN("_time"));
+	struct column time = *rows_column(rows, SPAN("_time"));
+	struct column offset = *rows_column(rows, SPAN("log.offset"));
 	uint32_t batch = (uint32_t)read->kept.batches.len;
 	int r = stage_charge(read->stage, rows->n * sizeof(struct context_row));
 
@@ -202,24 +216,26 @@ static int read_rows(void *ctx, struct rows *rows)
 	for (uint32_t i = 0; r >= 0 && i < rows->n; i++) {
 		struct context_row row = {.ref = {batch, i}};
 
-		if (time_of(time, i, &row.ns) && vec_push(&read->rows, row) < 0)
+		if (key_of(&time, &offset, i, &row.key) && vec_push(&read->rows, row) < 0)
 			r = stage_fail(read->stage, -ENOMEM, "out of memory");
 	}
 	return r;
 }
 
-static int compare_ns(const void *a, const void *b)
+static int compare_keys(const void *a, const void *b)
 {
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+	const struct context_key *x = a, *y = b;
 
-	return (x > y) - (x < y);
+	if (x->ns != y->ns)
+		return x->ns < y->ns ? -1 : 1;
+	return (x->offset > y->offset) - (x->offset < y->offset);
 }
 
 static int compare_rows(const void *a, const void *b, void *ctx)
 {
 	(void)ctx;
-	return compare_ns(&((const struct context_row *)a)->ns,
-			  &((const struct context_row *)b)->ns);
+	return compare_keys(&((const struct context_row *)a)->key,
+			    &((const struct context_row *)b)->key);
 }
 
 /* All rows of the stream from `min` to `max`. */
@@ -240,18 +256,27 @@ static int read_stream(struct context_read *read, struct span stream, int64_t mi
 				  sizeof(*read->rows.ptr), compare_rows, NULL);
 }
 
+/* True if no row from this one on can be that match. */
+static bool comes_before(const struct context_key *match, const struct context_key *row)
+{
+	return match->ns < row->ns ||
+	       (match->ns == row->ns && match->offset != NO_OFFSET && match->offset < row->offset);
+}
+
 /* Mark what lies around each match. */
 static void mark_rows(struct context_read *read, const struct pipe_context *context,
-		      const struct context_times *times)
+		      const struct context_keys *times)
 {
 	size_t at = 0, n = read->rows.len, end = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		struct context_row *row = &read->rows.ptr[i];
 
-		while (at < times->len && times->ptr[at] < row->ns)
+		while (at < times->len && comes_before(&times->ptr[at], &row->key))
 			at++;
-		if (at < times->len && times->ptr[at] == row->ns) {
+		if (at < times->len && times->ptr[at].ns == row->key.ns &&
+		    (times->ptr[at].offset == NO_OFFSET ||
+		     times->ptr[at].offset == row->key.offset)) {
 			size_t back = context->before < i ? i - (size_t)context->before : 0;
 
 			for (size_t k = i; k-- > back && !read->rows.ptr[k].wanted;)
@@ -285,7 +310,7 @@ static int push_chunks(struct context_read *read, struct span stream, bool *chun
 
 	for (size_t i = 0; r == 0 && i < read->rows.len;) {
 		size_t n = 0;
-		int64_t ns = read->rows.ptr[i].ns;
+		int64_t ns = read->rows.ptr[i].key.ns;
 
 		for (; i < read->rows.len && read->rows.ptr[i].wanted; i++)
 			refs[n++] = read->rows.ptr[i].ref;
@@ -309,7 +334,7 @@ static int64_t add_saturated(int64_t a, int64_t b)
 	return sum;
 }
 
-static int push_stream(struct stage *stage, struct span stream, struct context_times *times,
+static int push_stream(struct stage *stage, struct span stream, struct context_keys *times,
 		       bool *chunk_before)
 {
 	const struct pipe_context *context = stage_pipe(stage);
@@ -318,10 +343,10 @@ static int push_stream(struct stage *stage, struct span stream, struct context_t
 
 	if (!times->len)
 		return 0;
-	qsort(times->ptr, times->len, sizeof(*times->ptr), compare_ns);
+	qsort(times->ptr, times->len, sizeof(*times->ptr), compare_keys);
 	kept_init(&read.kept);
-	r = read_stream(&read, stream, add_saturated(times->ptr[0], -context->window),
-			add_saturated(times->ptr[times->len - 1], context->window));
+	r = read_stream(&read, stream, add_saturated(times->ptr[0].ns, -context->window),
+			add_saturated(times->ptr[times->len - 1].ns, context->window));
 	if (r >= 0) {
 		mark_rows(&read, context, times);
 		r = push_chunks(&read, stream, chunk_before);
@@ -347,8 +372,7 @@ static int context_finish(struct stage *stage)
 		r = group_merge(&all->streams, &worker->streams, stage, merge_times, stage);
 	}
 	while (r == 0 && group_next(&all->streams, &at, &stream, &state))
-		r = push_stream(stage, stream, (struct context_times *)(void *)state,
-				&chunk_before);
+		r = push_stream(stage, stream, (struct context_keys *)(void *)state, &chunk_before);
 	return r < 0 ? r : 0;
 }
 
@@ -363,7 +387,7 @@ static void context_close(struct stage *stage)
 		if (!worker->open)
 			continue;
 		while (group_next(&worker->streams, &at, &stream, &state))
-			free(((struct context_times *)(void *)state)->ptr);
+			free(((struct context_keys *)(void *)state)->ptr);
 	}
 	for (unsigned i = 0; stage->state && i < stage_workers(stage); i++) {
 		struct context_worker *worker = stage_state(stage, i);
