@@ -8,6 +8,7 @@
 const struct codec *const codecs[CODEC_COUNT] = {
 	[CODEC_CONST] = &codec_const, [CODEC_DICT] = &codec_dict, [CODEC_INT] = &codec_int,
 	[CODEC_TIME] = &codec_time,   [CODEC_HEX] = &codec_hex,   [CODEC_TEXT] = &codec_text,
+	[CODEC_IPV4] = &codec_ipv4,
 };
 
 void presence_put(struct codec_context *ctx, const struct values *values, struct buf *out)

@@ -9,6 +9,7 @@
  *	4   hex     ids: hex of one length,     bytes of the distinct ids · a number
  *	            UUIDs                       a row where ids repeat
  *	5   text    everything else             strings.h: templates or zstd
+ *	6   ipv4    10.0.0.1                    ints.h; distinct ones · a number a row
  *
  * The first that fits takes the column.  A codec must give back the exact
  * text of each value; a column of which one value would come back otherwise
@@ -32,6 +33,7 @@ enum codec_id {
 	CODEC_TIME,
 	CODEC_HEX,
 	CODEC_TEXT,
+	CODEC_IPV4, /* since version 2 of the part's format */
 	CODEC_COUNT,
 };
 
@@ -87,7 +89,8 @@ struct codec {
 
 extern const struct codec *const codecs[CODEC_COUNT];
 
-extern const struct codec codec_const, codec_dict, codec_int, codec_time, codec_hex, codec_text;
+extern const struct codec codec_const, codec_dict, codec_int, codec_time, codec_hex, codec_text,
+	codec_ipv4;
 
 /* The bitmap of the rows that have the field, or a mark that all do. */
 void presence_put(struct codec_context *ctx, const struct values *values, struct buf *out);

@@ -22,22 +22,22 @@ int codes_put(struct codec_context *ctx, struct buf *out, const uint32_t *codes,
 	return 0;
 }
 
-int numbers_get(struct cursor *in, uint32_t limit, uint32_t *ret, size_t n)
+int numbers_get(struct cursor *in, uint32_t max, uint32_t *ret, size_t n)
 {
 	struct arena *tmp = scratch_take();
 	int64_t *wide = tmp ? arena_alloc(tmp, n * sizeof(*wide)) : NULL;
 	int r = wide ? ints_get(in, wide, n) : -ENOMEM;
-	uint64_t max = 0;
+	uint64_t largest = 0;
 
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		uint64_t number = (uint64_t)wide[i];
 
-		max = number > max ? number : max;
+		largest = number > largest ? number : largest;
 		ret[i] = (uint32_t)number;
 	}
 	if (tmp)
 		scratch_give(tmp);
-	return r < 0 ? r : n && max >= limit ? -EBADMSG : 0;
+	return r < 0 ? r : largest > max ? -EBADMSG : 0;
 }
 
 /* From the back, so that packed numbers make room for themselves; `none` where there is no bit. */
@@ -59,8 +59,8 @@ int list_column(struct cursor *in, struct text_list *list, bool repeats, const u
 		if (!numbers)
 			return -ENOMEM;
 	}
-	if (repeats)
-		r = numbers_get(in, list->n, numbers, n);
+	if (repeats && n)
+		r = list->n ? numbers_get(in, list->n - 1, numbers, n) : -EBADMSG;
 	for (size_t i = 0; !repeats && present && i < n; i++)
 		numbers[i] = (uint32_t)i;
 	if (r < 0)

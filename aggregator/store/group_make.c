@@ -197,8 +197,8 @@ static int put_filter(struct group_maker *m, struct buf *out, size_t begin,
 static int put_column(struct group_maker *m, const struct values *values, uint8_t types,
 		      struct buf *out, size_t begin, struct column_entry *entry)
 {
-	static const uint8_t order[] = {CODEC_TIME, CODEC_CONST, CODEC_DICT,
-					CODEC_INT,  CODEC_HEX,   CODEC_TEXT};
+	static const uint8_t order[] = {CODEC_TIME, CODEC_CONST, CODEC_DICT, CODEC_INT,
+					CODEC_HEX,  CODEC_IPV4,  CODEC_TEXT};
 	size_t at = out->len;
 	int r = 0;
 

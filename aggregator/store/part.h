@@ -27,7 +27,11 @@
 #include "aggregator/store/group.h"
 #include "aggregator/store/progress.h"
 
-#define PART_VERSION     1
+/*
+ * 1: codecs const to text.  2: ipv4, and kinds of slots of texts (template.h).
+ * What is read may be of any version up to this one; what is written is of it.
+ */
+#define PART_VERSION     2
 #define PART_MAGIC       SPAN("SluPart\n")
 #define PART_HEADER_LEN  32
 #define PART_TRAILER_LEN 32

@@ -93,7 +93,7 @@ static int read_ids(struct template_list *l, struct cursor *in, struct arena *ke
 	if (!l->ids || !l->places)
 		return -ENOMEM;
 	if (l->list.nshapes > 256)
-		return numbers_get(in, l->list.nshapes, l->ids, n);
+		return numbers_get(in, l->list.nshapes - 1, l->ids, n);
 	r = zip_get(in, keep, &bytes);
 	if (r < 0)
 		return r;

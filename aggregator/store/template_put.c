@@ -201,23 +201,50 @@ static struct span *sort_vars(struct splitter *s, size_t n)
 	return sorted;
 }
 
+static bool all_digits(struct span var)
+{
+	for (size_t i = 0; i < var.len; i++)
+		if (!is_digit(var.ptr[i]))
+			return false;
+	return true;
+}
+
+static bool all_ascii(struct span var)
+{
+	for (size_t i = 0; i < var.len; i++)
+		if ((unsigned char)var.ptr[i] >= 0x80)
+			return false;
+	return true;
+}
+
+/* What all of these texts are. */
+static uint8_t text_kind(const struct span *vars, size_t n)
+{
+	bool digits = true, hex = true;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!all_ascii(vars[i]))
+			return SLOT_TEXT;
+		digits = digits && all_digits(vars[i]);
+		hex = hex && vars[i].len >= 4 && vars[i].len % 2 == 0 && all_hex(vars[i]);
+	}
+	return digits ? SLOT_NUMERAL : hex ? SLOT_HEX : SLOT_WORD;
+}
+
 /* Free digits, digits of one width, or text. */
 static uint8_t slot_kind(const struct span *vars, size_t n)
 {
 	bool canonical = true, same_width = true;
 
 	for (size_t i = 0; i < n; i++) {
-		if (vars[i].len > SLOT_DIGITS_MAX)
-			return SLOT_TEXT;
-		for (size_t k = 0; k < vars[i].len; k++)
-			if (!is_digit(vars[i].ptr[k]))
-				return SLOT_TEXT;
+		if (vars[i].len > SLOT_DIGITS_MAX || !all_digits(vars[i]))
+			return text_kind(vars, n);
 		canonical &= vars[i].ptr[0] != '0' || vars[i].len == 1;
 		same_width &= vars[i].len == vars[0].len;
 	}
 	if (canonical)
 		return SLOT_INT;
-	return same_width ? (uint8_t)vars[0].len : SLOT_TEXT;
+	return same_width ? (uint8_t)vars[0].len : SLOT_NUMERAL;
 }
 
 static int64_t digits_value(struct span digits)
@@ -247,12 +274,12 @@ static int put_slots(struct splitter *s, struct span *vars, struct buf *out)
 
 			put_u8(out, kind);
 			for (size_t i = 0; i < n; i++) {
-				if (kind == SLOT_TEXT)
+				if (slot_is_text(kind))
 					texts[ntexts++] = vars[i];
 				else
 					ints[i] = digits_value(vars[i]);
 			}
-			if (kind != SLOT_TEXT)
+			if (!slot_is_text(kind))
 				ints_put(out, ints, n);
 		}
 	}

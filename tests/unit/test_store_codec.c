@@ -127,6 +127,25 @@ static void make_address(uint64_t *seed, struct buf *out)
 		   (unsigned)below(seed, 256));
 }
 
+static void make_any_address(uint64_t *seed, struct buf *out)
+{
+	uint64_t n = next_random(seed);
+
+	buf_printf(out, "%u.%u.%u.%u", (unsigned)(n & 255), (unsigned)(n >> 8 & 255),
+		   (unsigned)(n >> 16 & 255), (unsigned)(n >> 24 & 255));
+}
+
+static void make_odd_address(uint64_t *seed, struct buf *out)
+{
+	static const char *const odd[] = {"10.0.0",    "10.0.0.256", "010.0.0.1",   "1.2.3.4.",
+					  "1.2.3.4.5", "1..2.3",     "10.0.0.0001", "1.2.3.x"};
+
+	if (below(seed, 3))
+		make_any_address(seed, out);
+	else
+		buf_puts(out, span_cstr(odd[below(seed, 8)]));
+}
+
 static void make_time(uint64_t *seed, struct buf *out)
 {
 	char text[TIMESTAMP_TEXT_LEN];
@@ -183,11 +202,11 @@ static void make_word(uint64_t *seed, struct buf *out)
 }
 
 static make_value *const makers[] = {
-	make_const,         make_level,  make_small_int,  make_any_int,        make_sequence,
-	make_huge_digits,   make_padded, make_odd_number, make_decimal,        make_fixed_decimal,
-	make_mixed_decimal, make_trace,  make_span_id,    make_upper_hex,      make_uuid,
-	make_address,       make_time,   make_message,    make_many_variables, make_noise,
-	make_long_text,     make_word,
+	make_const,         make_level,  make_small_int,   make_any_int,        make_sequence,
+	make_huge_digits,   make_padded, make_odd_number,  make_decimal,        make_fixed_decimal,
+	make_mixed_decimal, make_trace,  make_span_id,     make_upper_hex,      make_uuid,
+	make_address,       make_time,   make_message,     make_many_variables, make_noise,
+	make_long_text,     make_word,   make_any_address, make_odd_address,
 };
 
 #define MAKERS (sizeof(makers) / sizeof(makers[0]))

@@ -1,12 +1,14 @@
 /*
- * A part that version 1 of the format wrote stays readable:
+ * A part that an older version of the format wrote stays readable:
  *
  *	tests/cases/store/v1.jsonl	the rows
  *	tests/cases/store/v1.part	the part made of them, then
  *	tests/cases/store/v1.rows	what it holds: a JSON object a row
  *
- * SLUICE_RECORD=1 writes v1.part and v1.rows anew, from today's writer: only
- * when the version is new and the files have new names too.
+ * Version 2 has ipv4 columns, and texts in slots by what they are.
+ *
+ * SLUICE_RECORD=1 writes the files of today's version anew, from today's
+ * writer: only when the version is new and the files have new names too.
  */
 #include "aggregator/store/part.h"
 #include "common/base/cleanup.h"
@@ -16,6 +18,7 @@
 #include <fcntl.h>
 
 #define CASES    "tests/cases/store/"
+#define TODAY    CASES "v2"
 #define FILE_MAX (1u << 20)
 
 static void read_whole(const char *path, struct buf *out)
@@ -41,8 +44,8 @@ static void load_table(struct part *part, size_t g, struct arena *arena, struct 
 	for (size_t c = 0; c < ret->directory.ncolumns; c++) {
 		struct column column;
 
-		assert_int_equal(
-			group_column(&group, &ret->directory.columns[c], arena, &column), 0);
+		assert_int_equal(group_column(&group, &ret->directory.columns[c], arena, &column),
+				 0);
 		ret->texts[c] = column_texts(&column, arena);
 		assert_non_null(ret->texts[c]);
 	}
@@ -93,7 +96,7 @@ static void write_part(const char *dir)
 	struct span rest, line;
 	struct err err;
 
-	read_whole(CASES "v1.jsonl", &lines);
+	read_whole(TODAY ".jsonl", &lines);
 	rest = buf_span(&lines);
 	while (span_cut(&rest, '\n', &line)) {
 		_cleanup_(buf_release) struct buf text = BUF_INIT(FILE_MAX);
@@ -110,8 +113,8 @@ static void record(const char *part, struct span rows)
 	_cleanup_(buf_release) struct buf bytes = BUF_INIT(FILE_MAX);
 
 	read_whole(part, &bytes);
-	assert_int_equal(io_replace_file(CASES "v1.part", buf_span(&bytes), 0644, NULL), 0);
-	assert_int_equal(io_replace_file(CASES "v1.rows", rows, 0644, NULL), 0);
+	assert_int_equal(io_replace_file(TODAY ".part", buf_span(&bytes), 0644, NULL), 0);
+	assert_int_equal(io_replace_file(TODAY ".rows", rows, 0644, NULL), 0);
 }
 
 static void assert_same(struct span got, const char *path)
@@ -143,30 +146,36 @@ static void rows_written_today_come_back(void **state)
 		snprintf(parts, sizeof(parts), "%s/parts/0000000000000001.part", dir);
 		record(parts, buf_span(&rows));
 	}
-	assert_same(buf_span(&rows), CASES "v1.rows");
+	assert_same(buf_span(&rows), TODAY ".rows");
 	scratch_remove(dir);
 }
 
-static void a_part_of_version_1_is_read(void **state)
+static void check_part(const char *part, const char *expected)
 {
 	_cleanup_(buf_release) struct buf bytes = BUF_INIT(FILE_MAX), rows = BUF_INIT(FILE_MAX);
 	char dir[SCRATCH_MAX], path[SCRATCH_MAX + 64];
 
-	(void)state;
 	scratch_make(dir);
-	read_whole(CASES "v1.part", &bytes);
+	read_whole(part, &bytes);
 	snprintf(path, sizeof(path), "%s/0000000000000001.part", dir);
 	assert_int_equal(io_replace_file(path, buf_span(&bytes), 0600, NULL), 0);
 	dump_file(dir, &rows);
-	assert_same(buf_span(&rows), CASES "v1.rows");
+	assert_same(buf_span(&rows), expected);
 	scratch_remove(dir);
+}
+
+static void parts_of_all_versions_are_read(void **state)
+{
+	(void)state;
+	check_part(CASES "v1.part", CASES "v1.rows");
+	check_part(CASES "v2.part", CASES "v2.rows");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rows_written_today_come_back),
-		cmocka_unit_test(a_part_of_version_1_is_read),
+		cmocka_unit_test(parts_of_all_versions_are_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
