@@ -3,6 +3,8 @@
 
 #include "common/lang/match.h"
 #include "common/lang/number.h"
+#include "common/lang/shape.h"
+#include <errno.h>
 #include <math.h>
 
 #define FEW_CODES 4
@@ -150,10 +152,110 @@ static bool match_int(const struct filter *leaf, const struct column *column, ui
 	return true;
 }
 
+/* What is known of each text of a list: 0 or 1, or that it must be looked at. */
+#define UNKNOWN 2
+
+static void ask_shapes(const struct filter *leaf, const struct text_list *list, uint8_t *verdicts,
+		       uint8_t *of_shape)
+{
+	static const uint8_t as_verdict[] = {
+		[SHAPE_NO] = 0, [SHAPE_YES] = 1, [SHAPE_MAYBE] = UNKNOWN};
+
+	for (uint32_t i = 0; i < list->nshapes; i++)
+		of_shape[i] = as_verdict[filter_match_shape(leaf, &list->shapes[i])];
+	for (uint32_t i = 0; i < list->n; i++)
+		verdicts[i] = of_shape[list->shape_of[i]];
+}
+
+/* Make and look at the texts that are open, of those that rows have. */
+static int ask_texts(const struct filter *leaf, const struct column *column, const uint64_t *bits,
+		     struct arena *arena, uint8_t *verdicts)
+{
+	struct text_list *list = column->list;
+	uint64_t *wanted = ARENA_ARRAY(arena, uint64_t, BITMAP_WORDS((size_t)list->n + 1));
+	uint32_t row, i;
+
+	if (!wanted)
+		return -ENOMEM;
+	each_bit (bits, column->nrows, row) {
+		uint32_t number = column->numbers ? column->numbers[row] : row;
+
+		if (verdicts[number] == UNKNOWN)
+			bit_set(wanted, number);
+	}
+	int r = text_list_make(list, wanted, arena);
+
+	if (r < 0)
+		return r;
+	each_bit (wanted, list->n, i)
+		verdicts[i] = filter_match_text(leaf, list->texts[i]);
+	return 0;
+}
+
+static void match_verdicts(const struct column *column, const uint8_t *verdicts, uint64_t *bits)
+{
+	for (size_t w = 0; w < BITMAP_WORDS(column->nrows); w++) {
+		size_t from = w * 64, n = column->nrows - from < 64 ? column->nrows - from : 64;
+		uint64_t match = 0;
+
+		if (!bits[w])
+			continue;
+		for (size_t i = 0; i < n; i++) {
+			size_t number = column->numbers ? column->numbers[from + i] : from + i;
+
+			match |= (uint64_t)(verdicts[number] == 1) << i;
+		}
+		bits[w] &= match;
+	}
+}
+
+static bool on_addresses(const struct filter *leaf, const struct text_list *list)
+{
+	return list->addresses && (leaf->kind == FILTER_IPV4_RANGE || leaf->kind == FILTER_RANGE);
+}
+
+static void ask_addresses(const struct filter *leaf, const struct text_list *list,
+			  uint8_t *verdicts)
+{
+	for (uint32_t i = 0; i < list->n; i++) {
+		uint32_t address = list->addresses[i];
+
+		verdicts[i] = leaf->kind == FILTER_RANGE
+				      ? filter_match_number(leaf, address)
+				      : address >= leaf->umin && address <= leaf->umax;
+	}
+}
+
+static int match_list(const struct filter *leaf, const struct column *column, struct arena *arena,
+		      uint64_t *bits)
+{
+	struct text_list *list = column->list;
+	uint8_t *verdicts = arena_alloc(arena, (size_t)list->n + 1 + list->nshapes);
+	int r = 0;
+
+	if (!verdicts)
+		return -ENOMEM;
+	verdicts[list->n] = filter_matches_empty(leaf);
+	if (leaf->kind == FILTER_EXACT && list->equal) {
+		list->equal(list, leaf->text, verdicts);
+	} else if (on_addresses(leaf, list)) {
+		ask_addresses(leaf, list, verdicts);
+	} else if (list->shape_of) {
+		ask_shapes(leaf, list, verdicts, verdicts + list->n + 1);
+		r = ask_texts(leaf, column, bits, arena, verdicts);
+	} else {
+		memset(verdicts, UNKNOWN, list->n);
+		r = ask_texts(leaf, column, bits, arena, verdicts);
+	}
+	if (r == 0)
+		match_verdicts(column, verdicts, bits);
+	return r;
+}
+
 int filter_match_column(const struct filter *leaf, struct rows *rows, struct span name,
 			uint64_t *bits)
 {
-	const struct column *column = rows_column(rows, name);
+	const struct column *column = rows_stored(rows, name);
 
 	switch (column->kind) {
 	case COLUMN_CONST:
@@ -173,7 +275,11 @@ int filter_match_column(const struct filter *leaf, struct rows *rows, struct spa
 			return rows->failed;
 		break;
 	case COLUMN_TEXT:
-		break;
+		if (!column->list)
+			break;
+		int r = match_list(leaf, column, rows->arena, bits);
+
+		return r < 0 ? rows_list_failed(rows, name, r) : rows->failed;
 	}
 	const struct span *texts = rows_texts(rows, name);
 

@@ -91,6 +91,35 @@ static bool may_have_tokens(struct rows *rows, const struct filter *leaf)
 	return leaf->values.len == 0;
 }
 
+/* A value that is a number, as all of the block are. */
+static bool value_in_range(struct span value, double min, double max)
+{
+	double number;
+
+	return lang_number(value, &number) && number >= min && number <= max;
+}
+
+/* False when no number from `min` to `max`, as they are stored, matches. */
+static bool range_may_match(const struct filter *leaf, double min, double max)
+{
+	switch (leaf->kind) {
+	case FILTER_RANGE:
+		return max >= leaf->min && min <= leaf->max;
+	case FILTER_IPV4_RANGE:
+		return max >= (double)leaf->umin && min <= (double)leaf->umax;
+	case FILTER_EXACT:
+		return !leaf->text.len || value_in_range(leaf->text, min, max);
+	case FILTER_IN:
+		for (size_t i = 0; i < leaf->values.len && i < ALTERNATIVES_MAX; i++)
+			if (!leaf->values.ptr[i].len ||
+			    value_in_range(leaf->values.ptr[i], min, max))
+				return true;
+		return leaf->values.len > ALTERNATIVES_MAX;
+	default:
+		return true;
+	}
+}
+
 /* False when certainly no row of the block matches; nothing is read. */
 static bool leaf_may_match(struct rows *rows, const struct filter *leaf)
 {
@@ -102,9 +131,8 @@ static bool leaf_may_match(struct rows *rows, const struct filter *leaf)
 		return leaf->tmin <= block->max_time && leaf->tmax >= block->min_time;
 	if (class != FILTER_ON_TEXT || leaf->wild || !is_stored(rows, leaf->field))
 		return true;
-	if (leaf->kind == FILTER_RANGE && block->ops->range &&
-	    block->ops->range(block, leaf->field, &min, &max) &&
-	    (max < leaf->min || min > leaf->max))
+	if (block->ops->range && block->ops->range(block, leaf->field, &min, &max) &&
+	    !range_may_match(leaf, min, max))
 		return false;
 	return !block->ops->may_have_tokens || filter_matches_empty(leaf) ||
 	       may_have_tokens(rows, leaf);
