@@ -7,16 +7,36 @@
 #include <errno.h>
 #include <math.h>
 
-#define FEW_CODES 4
+#define FEW_CODES       4
+#define STOP_LOOK_TEXTS 64
 
-static void match_texts(const struct filter *leaf, const struct span *texts, uint32_t n,
-			uint64_t *bits)
+/* Leaves of which a block of rows may take seconds: they ask now and then whether to go on. */
+static bool is_slow(const struct filter *leaf)
 {
-	uint32_t row;
+	return leaf->kind == FILTER_REGEX || leaf->kind == FILTER_PATTERN ||
+	       leaf->values.len > 64 || leaf->text.len > 4096;
+}
 
-	each_bit (bits, n, row)
+/* 0, or what the rows are to be given up with; `n` counts the texts looked at. */
+static int look(const struct rows *rows, uint32_t *n)
+{
+	return (*n)++ % STOP_LOOK_TEXTS || !rows->stopped ? 0 : rows->stopped(rows->stopped_ctx);
+}
+
+static int match_texts(const struct filter *leaf, const struct rows *rows, const struct span *texts,
+		       uint64_t *bits)
+{
+	bool slow = is_slow(leaf);
+	uint32_t row, n = 0;
+	int r;
+
+	each_bit (bits, rows->n, row) {
+		if (slow && (r = look(rows, &n)) < 0)
+			return r;
 		if (!filter_match_text(leaf, texts[row]))
 			bit_clear(bits, row);
+	}
+	return 0;
 }
 
 /* Which entries of a dictionary match, as a table and, where they are few, as a list. */
@@ -168,12 +188,13 @@ static void ask_shapes(const struct filter *leaf, const struct text_list *list, 
 }
 
 /* Make and look at the texts that are open, of those that rows have. */
-static int ask_texts(const struct filter *leaf, const struct column *column, const uint64_t *bits,
-		     struct arena *arena, uint8_t *verdicts)
+static int ask_texts(const struct filter *leaf, const struct rows *rows,
+		     const struct column *column, const uint64_t *bits, uint8_t *verdicts)
 {
 	struct text_list *list = column->list;
-	uint64_t *wanted = ARENA_ARRAY(arena, uint64_t, BITMAP_WORDS((size_t)list->n + 1));
-	uint32_t row, i;
+	uint64_t *wanted = ARENA_ARRAY(rows->arena, uint64_t, BITMAP_WORDS((size_t)list->n + 1));
+	bool slow = is_slow(leaf);
+	uint32_t row, i, n = 0;
 
 	if (!wanted)
 		return -ENOMEM;
@@ -183,12 +204,15 @@ static int ask_texts(const struct filter *leaf, const struct column *column, con
 		if (verdicts[number] == UNKNOWN)
 			bit_set(wanted, number);
 	}
-	int r = text_list_make(list, wanted, arena);
+	int r = text_list_make(list, wanted, rows->arena);
 
 	if (r < 0)
 		return r;
-	each_bit (wanted, list->n, i)
+	each_bit (wanted, list->n, i) {
+		if (slow && (r = look(rows, &n)) < 0)
+			return r;
 		verdicts[i] = filter_match_text(leaf, list->texts[i]);
+	}
 	return 0;
 }
 
@@ -226,11 +250,11 @@ static void ask_addresses(const struct filter *leaf, const struct text_list *lis
 	}
 }
 
-static int match_list(const struct filter *leaf, const struct column *column, struct arena *arena,
-		      uint64_t *bits)
+static int match_list(const struct filter *leaf, const struct rows *rows,
+		      const struct column *column, uint64_t *bits)
 {
 	struct text_list *list = column->list;
-	uint8_t *verdicts = arena_alloc(arena, (size_t)list->n + 1 + list->nshapes);
+	uint8_t *verdicts = arena_alloc(rows->arena, (size_t)list->n + 1 + list->nshapes);
 	int r = 0;
 
 	if (!verdicts)
@@ -242,10 +266,10 @@ static int match_list(const struct filter *leaf, const struct column *column, st
 		ask_addresses(leaf, list, verdicts);
 	} else if (list->shape_of) {
 		ask_shapes(leaf, list, verdicts, verdicts + list->n + 1);
-		r = ask_texts(leaf, column, bits, arena, verdicts);
+		r = ask_texts(leaf, rows, column, bits, verdicts);
 	} else {
 		memset(verdicts, UNKNOWN, list->n);
-		r = ask_texts(leaf, column, bits, arena, verdicts);
+		r = ask_texts(leaf, rows, column, bits, verdicts);
 	}
 	if (r == 0)
 		match_verdicts(column, verdicts, bits);
@@ -256,6 +280,7 @@ int filter_match_column(const struct filter *leaf, struct rows *rows, struct spa
 			uint64_t *bits)
 {
 	const struct column *column = rows_stored(rows, name);
+	int r;
 
 	switch (column->kind) {
 	case COLUMN_CONST:
@@ -277,13 +302,14 @@ int filter_match_column(const struct filter *leaf, struct rows *rows, struct spa
 	case COLUMN_TEXT:
 		if (!column->list)
 			break;
-		int r = match_list(leaf, column, rows->arena, bits);
-
-		return r < 0 ? rows_list_failed(rows, name, r) : rows->failed;
+		r = match_list(leaf, rows, column, bits);
+		if (r == -ENOMEM || r == -EBADMSG)
+			return rows_list_failed(rows, name, r);
+		return r < 0 ? r : rows->failed;
 	}
 	const struct span *texts = rows_texts(rows, name);
 
-	if (texts)
-		match_texts(leaf, texts, rows->n, bits);
-	return rows->failed;
+	r = texts ? match_texts(leaf, rows, texts, bits) : 0;
+
+	return r < 0 ? r : rows->failed;
 }

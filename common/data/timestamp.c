@@ -231,7 +231,9 @@ static int parse_float(struct span text, int64_t *ret_ns)
 
 int timestamp_parse_number(struct span text, int64_t *ret_ns)
 {
-	bool negative = text.len && text.ptr[0] == '-';
+	if (text.len == 0)
+		return -EINVAL;
+	bool negative = text.ptr[0] == '-';
 	const char *p = text.ptr + negative, *end = text.ptr + text.len, *from = p;
 	uint64_t whole = 0, unit;
 	uint32_t fraction = 0;

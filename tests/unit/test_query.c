@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "aggregator/query/filter_exec.h"
 #include "aggregator/query/query.h"
 #include "common/base/cleanup.h"
 #include "common/base/clock.h"
@@ -166,6 +167,45 @@ static void test_top_k_keeps_few_rows(void **state)
 	expect("* | sort by (g desc, n desc) limit 2 | fields g, n", source,
 	       "g=6;n=59996;\ng=6;n=59989;\n");
 	source_close(source);
+}
+
+/* One that is asked for the sixth time. */
+static int stop_soon(void *asked)
+{
+	return ++*(int *)asked > 5 ? -ECANCELED : 0;
+}
+
+/* Within a block too: filters of many terms, and slow ones, ask now and then. */
+static void test_stop_in_block(void **state)
+{
+	static const char *const queries[] = {"a or b or c or d or e or f or g", "~\"x.y\""};
+	uint64_t bits[BITMAP_WORDS(1000)];
+	struct span texts[1000];
+	struct arena arena;
+	struct rows rows;
+
+	(void)state;
+	arena_init(&arena, 1 << 20);
+	for (size_t i = 0; i < 1000; i++)
+		texts[i] = SPAN("nothing of this");
+	for (size_t i = 0; i < 2; i++) {
+		struct query *query = NULL;
+		int asked = 0;
+
+		assert_int_equal(query_parse(span_cstr(queries[i]), 0, NULL, &query, NULL), 0);
+		rows_init(&rows, &arena, 1000);
+		rows_set_texts(&rows, SPAN("_msg"), texts);
+		rows.stopped = stop_soon;
+		rows.stopped_ctx = &asked;
+		bits_fill(bits, 1000);
+		assert_int_equal(filter_exec(query->filter, &rows, bits), -ECANCELED);
+		rows.stopped = NULL;
+		rows.failed = 0;
+		assert_int_equal(rows_match(&rows, query->filter, bits), 0);
+		assert_false(bits_any(bits, 1000));
+		query_free(query);
+	}
+	arena_release(&arena);
 }
 
 static void test_time_limit_and_cancel(void **state)
@@ -560,6 +600,7 @@ int main(void)
 		cmocka_unit_test(test_memory_budget_names_the_pipe),
 		cmocka_unit_test(test_top_k_keeps_few_rows),
 		cmocka_unit_test(test_time_limit_and_cancel),
+		cmocka_unit_test(test_stop_in_block),
 		cmocka_unit_test(test_sink_ends_the_run),
 		cmocka_unit_test(test_limit_reads_no_further),
 		cmocka_unit_test(test_subqueries),
