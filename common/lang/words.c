@@ -36,13 +36,15 @@ static bool next_word(struct span *list, struct span *ret)
 	return span_cut(list, ' ', ret);
 }
 
+/* Most words differ in length, which is cheaper to see than to compare them. */
 bool words_have(const char *list, struct span word)
 {
-	struct span rest = span_cstr(list), candidate;
-
-	while (next_word(&rest, &candidate))
-		if (span_ieq(candidate, word))
+	for (size_t len; *list; list += len + (list[len] != 0)) {
+		for (len = 0; list[len] && list[len] != ' ';)
+			len++;
+		if (len == word.len && span_ieq(span_of(list, len), word))
 			return true;
+	}
 	return false;
 }
 
