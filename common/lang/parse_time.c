@@ -369,8 +369,8 @@ static int parse_clock(struct lex *lex, struct moment *ret)
 	if (!lang_hhmm(ret->text, &ret->first))
 		return lex_error_at(lex, pos, "expected a time of day like 08:30, found `%.*s`",
 				    SPAN_FMT(ret->text));
-	if (ret->first >= NS_PER_DAY)
-		ret->first = NS_PER_DAY - 1;
+	if (ret->first > NS_PER_DAY)
+		ret->first = NS_PER_DAY;
 	return 0;
 }
 
@@ -406,7 +406,10 @@ static int parse_weekday(struct lex *lex, struct moment *ret)
 	return 0;
 }
 
-/* Parentheses leave the bound out; past the end it goes on at the other one. */
+/*
+ * Parentheses leave the bound out; past the end it goes on at the other one.
+ * What is left of no length gets bounds that no time has.
+ */
 static int parse_cycle(struct lex *lex, struct filter *leaf, bound_parser *parse, int64_t cycle,
 		       struct buf *shown)
 {
@@ -416,8 +419,13 @@ static int parse_cycle(struct lex *lex, struct filter *leaf, bound_parser *parse
 
 	if (r < 0)
 		return r;
-	leaf->tmin = (bounds[0].first + !inclusive[0]) % cycle;
-	leaf->tmax = (bounds[1].first - !inclusive[1] + cycle) % cycle;
+	int64_t from = bounds[0].first, to = bounds[1].first;
+	int64_t length = (from <= to ? 0 : cycle) + to - from + 1 - !inclusive[0] - !inclusive[1];
+
+	leaf->tmin = length > 0 ? (from + !inclusive[0]) % cycle : cycle;
+	leaf->tmax = length > 0 ? (to - !inclusive[1] + cycle) % cycle : cycle;
+	if (to == cycle && inclusive[1])
+		leaf->tmax = cycle - 1;
 	return parse_offset(lex, &leaf->offset, shown);
 }
 
