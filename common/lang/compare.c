@@ -1,5 +1,9 @@
 /*
  * compare.c - the order of values; see number.h.
+ *
+ * It is one order of all values, so that min, sort and whoever merges their
+ * results say the same in whatever order values come: nothing, then numbers,
+ * then times, then texts.  `10a` is a text and so behind 11.
  */
 #include "common/lang/number.h"
 
@@ -65,11 +69,31 @@ static int compare_natural(struct span a, struct span b)
 	return three_way(a.len<b.len, a.len> b.len);
 }
 
+enum rank { RANK_EMPTY, RANK_NUMBER, RANK_TIME, RANK_TEXT };
+
+struct value {
+	enum rank rank;
+	double number;
+	int64_t ns;
+};
+
+static struct value value_of(struct span text)
+{
+	struct value value = {.rank = RANK_TEXT};
+
+	if (!text.len)
+		value.rank = RANK_EMPTY;
+	else if (lang_plain_number(text, &value.number))
+		value.rank = RANK_NUMBER;
+	else if (lang_time(text, &value.ns))
+		value.rank = RANK_TIME;
+	return value;
+}
+
 int lang_compare(struct span a, struct span b)
 {
 	int64_t i, j;
 	uint64_t u, v;
-	double x, y;
 
 	if (span_eq(a, b))
 		return 0;
@@ -77,9 +101,13 @@ int lang_compare(struct span a, struct span b)
 		return three_way(i<j, i> j);
 	if (lang_u64(a, &u) && lang_u64(b, &v))
 		return three_way(u<v, u> v);
-	if (lang_time(a, &i) && lang_time(b, &j))
-		return three_way(i<j, i> j);
-	if (lang_plain_number(a, &x) && lang_plain_number(b, &y))
-		return three_way(x<y, x> y);
+	struct value x = value_of(a), y = value_of(b);
+
+	if (x.rank != y.rank)
+		return x.rank < y.rank ? -1 : 1;
+	if (x.rank == RANK_NUMBER)
+		return three_way(x.number<y.number, x.number> y.number);
+	if (x.rank == RANK_TIME)
+		return three_way(x.ns<y.ns, x.ns> y.ns);
 	return compare_natural(a, b);
 }

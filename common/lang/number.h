@@ -39,7 +39,7 @@ bool lang_time(struct span text, int64_t *ret_ns);
 /* hh:mm up to 24:60 → ns; for day_range and zones. */
 bool lang_hhmm(struct span text, int64_t *ret_ns);
 
-/* Order of two values: by number or time if both are one, else natural-sort text. */
+/* Order of two values: nothing, numbers by value, times, texts with the numbers in them by value. */
 int lang_compare(struct span a, struct span b);
 
 /* 1h30m5.5s as LogsQL writes durations; returns the length. */

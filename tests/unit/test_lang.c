@@ -332,6 +332,19 @@ static void test_order(void **state)
 		SPAN(""),       SPAN("5 apples"), SPAN("a"),     SPAN("file2"), SPAN("file02"),
 		SPAN("file10"), SPAN("file10b"),  SPAN("fileb"), SPAN("é"),
 	};
+	static const struct span kinds[] = {
+		SPAN(""),
+		SPAN("-3"),
+		SPAN("0.5"),
+		SPAN("11"),
+		SPAN("2024-05-01T00:00:00Z"),
+		SPAN("1.2.3.9"),
+		SPAN("1.2.3.10"),
+		SPAN("007x"),
+		SPAN("10a"),
+		SPAN("v1.9"),
+		SPAN("v1.10"),
+	};
 
 	(void)state;
 	for (size_t i = 0; i < LEN(ordered); i++)
@@ -342,6 +355,10 @@ static void test_order(void **state)
 			assert_int_equal(lang_compare(natural[i], natural[j]) < 0, i < j);
 	assert_true(lang_compare(SPAN("2024-05-01T00:00:00Z"), SPAN("2024-05-01T00:00:00.1Z")) < 0);
 	assert_int_equal(lang_compare(SPAN("1.0"), SPAN("1")), 0);
+	/* One order of all kinds. */
+	for (size_t i = 0; i < LEN(kinds); i++)
+		for (size_t j = 0; j < LEN(kinds); j++)
+			assert_int_equal(lang_compare(kinds[i], kinds[j]) < 0, i < j);
 	/* Too large for 64 bits: by bytes. */
 	assert_true(lang_compare(SPAN("x18446744073709551617"), SPAN("x28446744073709551617")) < 0);
 }
