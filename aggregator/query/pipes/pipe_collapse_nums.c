@@ -33,7 +33,7 @@ static void collapse_print(const struct pipe *pipe, struct buf *out)
 
 	buf_puts(out, SPAN("collapse_nums"));
 	pipe_print_if(c->update.condition, out);
-	update_print_at(&c->update, out);
+	update_print_at(&c->update, SPAN("_msg"), out);
 	if (c->prettify)
 		buf_puts(out, SPAN(" prettify"));
 }

@@ -77,7 +77,7 @@ static void replace_print(const struct pipe *pipe, struct buf *out)
 	buf_puts(out, SPAN(", "));
 	text_print(out, p->new);
 	buf_putc(out, ')');
-	update_print_at(&p->update, out);
+	update_print_at(&p->update, SPAN("_msg"), out);
 	if (p->limit)
 		buf_printf(out, " limit %llu", (unsigned long long)p->limit);
 }

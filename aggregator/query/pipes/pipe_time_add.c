@@ -33,8 +33,7 @@ static void time_add_print(const struct pipe *pipe, struct buf *out)
 
 	buf_puts(out, SPAN("time_add "));
 	buf_puts(out, t->offset);
-	if (!span_eq(t->update.from, SPAN("_time")))
-		update_print_at(&t->update, out);
+	update_print_at(&t->update, SPAN("_time"), out);
 }
 
 static int time_add(const struct pipe_update *pipe, struct span text, struct buf *out)

@@ -123,8 +123,8 @@ void update_print_from_as(const struct pipe_update *pipe, struct buf *out)
 		print_field(out, SPAN(" as "), pipe->to);
 }
 
-void update_print_at(const struct pipe_update *pipe, struct buf *out)
+void update_print_at(const struct pipe_update *pipe, struct span usual, struct buf *out)
 {
-	if (!span_eq(pipe->from, SPAN("_msg")))
+	if (!span_eq(pipe->from, usual))
 		print_field(out, SPAN(" at "), pipe->from);
 }

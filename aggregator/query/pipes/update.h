@@ -36,6 +36,7 @@ int update_parse_from_as(struct lex *lex, struct pipe_update *pipe);
 int update_parse_at(struct lex *lex, struct pipe_update *pipe);
 /* ' from a as b' */
 void update_print_from_as(const struct pipe_update *pipe, struct buf *out);
-void update_print_at(const struct pipe_update *pipe, struct buf *out);
+/* ' at a', nothing for the field that it is without saying. */
+void update_print_at(const struct pipe_update *pipe, struct span usual, struct buf *out);
 
 #endif
