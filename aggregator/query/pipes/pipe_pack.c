@@ -75,23 +75,41 @@ struct pack_columns {
 	size_t n;
 };
 
+static void add_column(struct pack_columns *columns, struct span *names, struct rows *rows,
+		       struct span name)
+{
+	for (size_t i = 0; i < columns->n; i++)
+		if (span_eq(names[i], name))
+			return;
+	names[columns->n] = name;
+	columns->texts[columns->n++] = rows_texts(rows, name);
+}
+
+/* In the order of `fields`, and what one of them stands for as the rows have it. */
 static int pack_columns(const struct pipe_pack *pipe, struct rows *rows, struct pack_columns *ret)
 {
+	static struct span star[] = {SPAN("*")};
+	const struct span_list everything = {star, 1, 1};
+	const struct span_list *fields = pipe->fields.len ? &pipe->fields : &everything;
 	const struct span *all;
-	size_t nall, n = 0;
+	size_t nall;
 	int r = rows_names(rows, &all, &nall);
-	struct span *names = ARENA_ARRAY(rows->arena, struct span, nall + 1);
-	const struct span **texts = ARENA_ARRAY(rows->arena, const struct span *, nall + 1);
+	struct span *names = ARENA_ARRAY(rows->arena, struct span, nall + fields->len);
+	struct pack_columns columns = {
+		names, ARENA_ARRAY(rows->arena, const struct span *, nall + fields->len), 0};
 
-	if (r < 0 || !names || !texts)
+	if (r < 0 || !names || !columns.texts)
 		return r < 0 ? r : -ENOMEM;
-	for (size_t i = 0; i < nall; i++) {
-		if (pipe->fields.len && !field_filters_have(&pipe->fields, all[i]))
-			continue;
-		names[n] = all[i];
-		texts[n++] = rows_texts(rows, all[i]);
+	for (size_t f = 0; f < fields->len; f++) {
+		const struct span_list one = {&fields->ptr[f], 1, 1};
+
+		if (!field_filter_is_wild(fields->ptr[f]))
+			add_column(&columns, names, rows, fields->ptr[f]);
+		for (size_t i = 0; i < nall && field_filter_is_wild(fields->ptr[f]); i++)
+			if (field_filters_have(&one, all[i]))
+				add_column(&columns, names, rows, all[i]);
 	}
-	*ret = (struct pack_columns){names, texts, n};
+	*ret = columns;
 	return 0;
 }
 

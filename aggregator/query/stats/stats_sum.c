@@ -32,6 +32,17 @@ PARSE(stddev, 0)
 PARSE(rate_sum, 0)
 PARSE(sum_len, 0)
 
+/* Of a column of decimals; false if there is a fraction. */
+static bool whole_part(const struct column *column, uint32_t row, int64_t *ret)
+{
+	int64_t scale = 1;
+
+	for (unsigned i = 0; i < column->scale; i++)
+		scale *= 10;
+	*ret = column->ints[row] / scale;
+	return column->ints[row] % scale == 0;
+}
+
 /* What double has lost of a whole number from 2^53 on. */
 static double lost(double number, const struct column *column, const struct span *texts,
 		   uint32_t row)
@@ -40,9 +51,7 @@ static double lost(double number, const struct column *column, const struct span
 
 	if (fabs(number) < WHOLE_EXACT || fabs(number) >= WHOLE_MAX)
 		return 0;
-	if (column->kind == COLUMN_INT && column->scale == 0)
-		exact = column->ints[row];
-	else if (column->kind == COLUMN_INT || !lang_i64(texts[row], &exact))
+	if (texts ? !lang_i64(texts[row], &exact) : !whole_part(column, row, &exact))
 		return 0;
 	return (double)(exact - (int64_t)number);
 }
