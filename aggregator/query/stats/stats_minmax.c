@@ -31,14 +31,15 @@ static bool same_number(double a, double b)
 
 /*
  * Whether a value takes the place of what is held: `sign` -1 for min, 1 for max.
- * An empty text is a value, and the smallest: absent is empty.
+ * An empty text is a value, and the smallest: absent is empty.  Of 1.0 and 1 it is
+ * always the same one, however rows come.
  */
 static bool beats(const struct extreme *held, struct span text, double number, int sign)
 {
 	if (!held->has)
 		return true;
 	if (same_number(held->number, number))
-		return false;
+		return span_cmp(text, held->text) < 0;
 	if (!isnan(held->number) && !isnan(number) && number != held->number)
 		return sign > 0 ? number > held->number : number < held->number;
 	return lang_compare(text, held->text) * sign > 0;

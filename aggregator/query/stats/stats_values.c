@@ -150,7 +150,9 @@ static int merge(const struct stats_func *func, struct stage *stage, struct aren
 
 static int text_cmp(const void *a, const void *b)
 {
-	return lang_compare(*(const struct span *)a, *(const struct span *)b);
+	int order = lang_compare(*(const struct span *)a, *(const struct span *)b);
+
+	return order ? order : span_cmp(*(const struct span *)a, *(const struct span *)b);
 }
 
 static int result(const struct stats_func *func, const struct stats_env *env, void *state,
