@@ -195,7 +195,7 @@ static int open_all(struct daemon *d)
 		r = open_consume(d, &err);
 	if (r == 0) {
 		report_init(&d->report, d->store, d->consume);
-		r = report_metrics(&d->report, d->metrics);
+		r = report_metrics(&d->report, d->metrics, d->setup->chain);
 		if (r < 0)
 			err_set(&err, r, "out of memory");
 	}

@@ -21,12 +21,15 @@ void report_init(struct report *report, struct store *store, struct consume *con
 
 void report_release(struct report *report)
 {
+	(void)chain_metrics_set(&report->filters, report->metrics, "aggregator", NULL);
 	setup_free(report->reloaded);
 	report->reloaded = NULL;
 }
 
 void report_reloaded(struct report *report, struct setup *setup)
 {
+	/* A series that is refused is only missing. */
+	(void)chain_metrics_set(&report->filters, report->metrics, "aggregator", setup->chain);
 	setup_free(report->reloaded);
 	report->reloaded = setup;
 	counter_add(&report->reloads, 1);
@@ -136,15 +139,17 @@ static int add_metric(struct metrics *metrics, const char *prefix, const struct 
 	return metrics_read(metrics, name, row->help, NO_LABELS, !row->gauge, read, ctx);
 }
 
-int report_metrics(struct report *report, struct metrics *metrics)
+int report_metrics(struct report *report, struct metrics *metrics, const struct chain *chain)
 {
 	static const struct row own[] = {
 		{"reloads", "Configurations taken over.", offsetof(struct report, reloads), false},
 		{"reload_failures", "Configurations refused.",
 		 offsetof(struct report, reload_failures), false},
 	};
-	int r = 0;
+	int r;
 
+	report->metrics = metrics;
+	r = chain_metrics_set(&report->filters, metrics, "aggregator", chain);
 	for (size_t i = 0; i < 2 && r >= 0; i++)
 		r = add_metric(metrics, "", &own[i], read_counter, (char *)report + own[i].offset);
 	for (size_t i = 0; i < NSTORE_ROWS && r >= 0; i++) {

@@ -8,6 +8,7 @@
 
 #include "aggregator/consume.h"
 #include "aggregator/options.h"
+#include "common/ops/chain_metrics.h"
 #include <stdio.h>
 
 #define REPORT_PROBES 9
@@ -26,13 +27,15 @@ struct report {
 	uint64_t began_disk;
 	struct counter reloads, reload_failures;
 	struct report_probe probes[REPORT_PROBES];
+	struct metrics *metrics;
+	struct chain_metrics filters;
 	struct setup *reloaded; /* whose filters are in force; NULL = the first setup's */
 };
 
 void report_init(struct report *report, struct store *store, struct consume *consume);
 void report_release(struct report *report);
-/* 0 or -ENOMEM. */
-int report_metrics(struct report *report, struct metrics *metrics);
+/* `chain`: the filters that are in force.  0 or -ENOMEM. */
+int report_metrics(struct report *report, struct metrics *metrics, const struct chain *chain);
 /* A reload was good; keeps `setup`, whose chain is in use, and frees the one before. */
 void report_reloaded(struct report *report, struct setup *setup);
 

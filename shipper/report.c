@@ -58,6 +58,12 @@ int report_open(struct report *report, struct span listen, struct totals *totals
 	return http_open(&conf, routes, report, &report->server, reterr);
 }
 
+void report_filters(struct report *report, const struct chain *chain)
+{
+	/* A series that is refused is only missing. */
+	(void)chain_metrics_set(&report->filters, report->metrics, "shipper", chain);
+}
+
 void report_close(struct report *report)
 {
 	if (report->server)

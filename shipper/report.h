@@ -7,6 +7,7 @@
 #ifndef SLUICE_SHIPPER_REPORT_H
 #define SLUICE_SHIPPER_REPORT_H
 
+#include "common/ops/chain_metrics.h"
 #include "common/ops/health.h"
 #include "common/ops/http.h"
 #include "shipper/pipeline.h"
@@ -17,12 +18,15 @@ struct report {
 	struct health_check *loop, *output;
 	struct http_server *server;
 	int64_t next_lag_ns;
+	struct chain_metrics filters;
 };
 
 /* `listen` may be empty: then nothing is served. */
 int report_open(struct report *report, struct span listen, struct totals *totals,
 		struct err *reterr);
 void report_close(struct report *report);
+/* The filters that are in force now; before the old ones are freed.  NULL = none. */
+void report_filters(struct report *report, const struct chain *chain);
 /* Once a turn of the loop, at most every 200 ms. */
 void report_update(struct report *report, const struct pipeline *pipeline);
 /* --once: what was done, one line on stdout. */

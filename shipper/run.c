@@ -72,7 +72,10 @@ static int start(struct runner *r, struct err *err)
 		return code;
 	r->pipeline.flush = r->flags->once;
 	r->watchdog_ns = notify_watchdog_ns();
-	return report_open(&r->report, setup_text(settings->listen), &r->totals, err);
+	code = report_open(&r->report, setup_text(settings->listen), &r->totals, err);
+	if (code == 0)
+		report_filters(&r->report, r->setup->chain);
+	return code;
 }
 
 static void finish(struct runner *r)
@@ -150,6 +153,7 @@ static void reload(struct runner *r)
 	r->sources.setup = setup;
 	r->discover.setup = setup;
 	discover_scan(&r->discover);
+	report_filters(&r->report, setup->chain);
 	setup_free(old);
 	total_add(&r->totals, TOTAL_RELOADS, 1);
 	log_info("configuration reloaded");

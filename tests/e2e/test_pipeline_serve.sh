@@ -90,6 +90,7 @@ echo 'filters: [{type: grep, field: service, drop: .}]' >>"$scratch/config.yaml"
 kill -HUP "$(pid_of aggregator)"
 filtering() { [ "$(metric aggregator_filtered_total)" -gt 0 ]; }
 wait_for 10 "a good one is taken" filtering
+like "each filter is counted" "$(api /metrics)" 'aggregator_filter_dropped_total\{position="1",filter="grep"\} [1-9]'
 
 stop loggen
 stop shipper

@@ -49,11 +49,13 @@ is "a second shipper on one directory ends" $? 1
 like "… and says why" "$(cat "$scratch/second.err")" "in use by another shipper"
 
 conf new
+echo 'filters: [{type: grep, field: message, drop: "^nothing$"}]' >>"$scratch/shipper.yaml"
 kill -HUP "$(pid_of shipper)"
 wait_for 5 "a reload" grep -q "configuration reloaded" "$scratch/shipper.err"
 echo "after the reload" >>"$scratch/logs/a.log"
 wait_for 5 "it goes on" has 5
 is "with the new label" "$(records | jq -r 'select(.message == "after the reload").env')" new
+is "and its filter counted" "$(metric 'shipper_filter_records_total{position="1",filter="grep"}')" 1
 echo "  nonsense: [" >>"$scratch/shipper.yaml"
 kill -HUP "$(pid_of shipper)"
 wait_for 5 "a bad reload is refused" grep -q "the old one stays in effect" "$scratch/shipper.err"
