@@ -143,7 +143,7 @@ static bool admit_cri(struct events *ev, const struct line *line, const struct c
 static bool admit(struct events *ev, const struct line *line)
 {
 	struct cri_line cri;
-	bool is_cri = ev->joining->cri && cri_read(line->text, &cri);
+	bool is_cri = ev->joining->cri && container_read(line->text, &cri);
 
 	if (ev->nlines == 0)
 		ev->cri = is_cri;
@@ -259,7 +259,7 @@ bool events_next(struct events *ev, enum events_flush flush, struct line *ret)
 		/* Nothing is open, and nothing joins but the parts of a runtime's line. */
 		if (!lines_next(&ev->lines, flush == EVENTS_FLUSH_ALL, ret))
 			return false;
-		if (!ev->joining->cri || !cri_is_partial(ret->text))
+		if (!ev->joining->cri || !container_is_partial(ret->text))
 			return true;
 		ev->lines = ev->undo;
 	}

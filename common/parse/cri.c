@@ -31,10 +31,17 @@ bool cri_read(struct span text, struct cri_line *ret)
 	return true;
 }
 
-bool cri_is_partial(struct span line)
+bool container_read(struct span line, struct cri_line *ret)
+{
+	return line.len && line.ptr[0] == '{' ? docker_read(line, ret) : cri_read(line, ret);
+}
+
+bool container_is_partial(struct span line)
 {
 	struct cri_line cri;
 
+	if (line.len && line.ptr[0] == '{')
+		return docker_read(line, &cri) && cri.partial;
 	if (line.len < 28 || line.ptr[0] < '0' || line.ptr[0] > '9')
 		return false;
 	/* The letter before the time, which takes long to read: nearly all lines are whole. */

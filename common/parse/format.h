@@ -26,6 +26,7 @@ typedef int format_fn(struct span text, int64_t observed_ns, struct record *rec)
 
 format_fn format_auto;   /* the first of those below that takes it; always 1 */
 format_fn format_json;   /* one object a line, Docker's json-file among them */
+format_fn format_docker; /* {"log":"message\n","stream":"stdout","time":"…"} */
 format_fn format_logfmt; /* key=value key="value" */
 format_fn format_plain;  /* anything: time in front, a level word; always 1 */
 format_fn format_cri;    /* 2026-03-01T12:00:00.123456789Z stdout F message */
@@ -44,8 +45,12 @@ struct cri_line {
 };
 
 bool cri_read(struct span line, struct cri_line *ret);
-/* The same question as cri_read() and `partial`, quick where the answer is no. */
-bool cri_is_partial(struct span line);
+/* Of Docker's json-file; `body` is still escaped, and only good for multiline.h. */
+bool docker_read(struct span line, struct cri_line *ret);
+/* Either of them. */
+bool container_read(struct span line, struct cri_line *ret);
+/* The same question as container_read() and `partial`, quick where the answer is no. */
+bool container_is_partial(struct span line);
 /* In `auto`, key=value lines must be nothing else; `logfmt` takes bare words too. */
 int logfmt_strict(struct span text, int64_t observed_ns, struct record *rec);
 /* What unquoted text is: 200 and 1.5 are numbers; 007, 1.2.3 and null are text. */

@@ -69,6 +69,34 @@ is "parts join per stream" "$(records | jq -c '[.message, ."log.stream"]' | past
 	'["ab","stdout"] ["one two","stderr"] ["alone","stdout"]'
 is "each byte is accounted for" "$(jq -c '[.duplicates,.partial,.gap_bytes,.missing]' "$scratch/counts")" "[0,0,0,0]"
 
+# Docker's json-file: only the last part of a line has the line feed.
+fresh
+part() { printf '{"log":"%s","stream":"%s","time":"%sZ"}\n' "$3" "$2" "$t$1"; }
+{
+	part 1 stdout '{\"message\":'
+	part 2 stderr 'one '
+	part 3 stdout '\"a'
+	part 4 stderr 'two\n'
+	part 5 stdout 'b\"}\n'
+	part 6 stdout 'ends with \\n'
+	part 7 stdout ', a backslash\n'
+	part 8 stdout 'alone\n'
+} >"$log"
+once "$log"
+is "Docker's parts join per stream" "$(records | jq -c '[.message, ."log.stream"]' | paste -sd' ')" \
+	'["ab","stdout"] ["one two","stderr"] ["ends with \\n, a backslash","stdout"] ["alone","stdout"]'
+is "… each byte is accounted for" "$(jq -c '[.duplicates,.partial,.gap_bytes,.missing]' "$scratch/counts")" "[0,0,0,0]"
+fresh
+{
+	part 1 stdout 'java.lang.IllegalStateException: outer\n'
+	part 2 stderr 'other\n'
+	part 3 stdout '\tat com.example.A.b(A.java:1)\n'
+	part 4 stdout 'INFO next\n'
+} >"$log"
+once --multiline java "$log"
+is "… and traces in them" "$(records | jq -c .message | paste -sd' ')" \
+	'"java.lang.IllegalStateException: outer\n\tat com.example.A.b(A.java:1)" "other" "INFO next"'
+
 # Byte by byte, at whatever pace it is read.
 fresh
 configure java 60s
