@@ -20,6 +20,7 @@ int line_block_new(const struct parser *parser, size_t text_max, struct line_blo
 		return -ENOMEM;
 	b->parser = parser;
 	buf_init(&b->text, text_max);
+	line_join_init(&b->join, text_max);
 	arena_init(&b->arena, ARENA_BUDGET);
 	*ret = b;
 	return 0;
@@ -30,6 +31,7 @@ void line_block_free(struct line_block *b)
 	if (!b)
 		return;
 	buf_release(&b->text);
+	line_join_release(&b->join);
 	arena_release(&b->arena);
 	vec_release(&b->records);
 	free(b);
@@ -111,11 +113,38 @@ static bool next_line(struct line_hunt *hunt, struct span *rest, struct span *re
 	return span_cut(rest, '\n', ret_line);
 }
 
+/* A line, or what it completes, which must live as long as the block. */
+static int parse_part(struct line_block *b, int64_t now_ns, uint64_t max_line, struct span line)
+{
+	struct span whole;
+	int r = line_join_add(&b->join, line, &whole);
+
+	if (r == 1 && whole.ptr != line.ptr)
+		whole = arena_dup(&b->arena, whole);
+	return r == 1 ? parse_line(b, now_ns, max_line, whole) : r;
+}
+
+/* Parts whose end is not there are rows, too. */
+static int parse_rest(struct line_block *b, int64_t now_ns, uint64_t max_line)
+{
+	struct span whole;
+	int r = 0;
+
+	while (r == 0 && line_join_rest(&b->join, &whole))
+		r = parse_line(b, now_ns, max_line, arena_dup(&b->arena, whole));
+	return r;
+}
+
 int line_block_parse(struct line_block *b, int64_t now_ns, uint64_t max_line, struct span literal)
 {
 	struct span rest = buf_span(&b->text), line;
-	struct line_hunt hunt = {.literal = literal};
+	bool joins = line_join_needed(rest);
+	struct line_hunt hunt;
 	int r = 0;
+
+	/* The literal may be in another part, or be cut in two. */
+	literal = joins ? (struct span){0} : literal;
+	hunt.literal = literal;
 
 	arena_reset(&b->arena);
 	b->records.len = 0;
@@ -124,7 +153,10 @@ int line_block_parse(struct line_block *b, int64_t now_ns, uint64_t max_line, st
 	hunt.hit = literal.len ? memmem(rest.ptr, rest.len, literal.ptr, literal.len) : NULL;
 	hunt.slash = literal.len ? memchr(rest.ptr, '\\', rest.len) : NULL;
 	while (r == 0 && next_line(&hunt, &rest, &line))
-		r = parse_line(b, now_ns, max_line, line);
+		r = joins ? parse_part(b, now_ns, max_line, line)
+			  : parse_line(b, now_ns, max_line, line);
+	if (r == 0 && joins)
+		r = parse_rest(b, now_ns, max_line);
 	b->block.nrows = (uint32_t)b->records.len;
 	b->block.bytes = b->text.len;
 	return r;
@@ -167,8 +199,9 @@ static int load_texts(struct line_block *b, struct span wanted, struct arena *ar
 				guess = (uint32_t)(field - rec->fields);
 			}
 		}
-		any |= texts[i].len > 0;
 	}
+	for (size_t i = 0; i < b->records.len && !any; i++)
+		any = texts[i].len > 0;
 	if (!any)
 		return 0; /* the empty constant */
 	ret->kind = COLUMN_TEXT;

@@ -5,7 +5,8 @@
  * shipper knows); a column is gathered from the records when somebody needs
  * it.  Names are as in the index: `message` is `_msg`, the record's time is
  * `_time`, nested objects have dotted names, `_stream` comes from service and
- * host.
+ * host.  Blank lines are no rows here; nothing joins stack traces, as nothing
+ * does by default in the shipper.
  *
  *	line_block_new(parser, &b);
  *	text = line_block_text(b);		fill it with whole lines
@@ -16,6 +17,7 @@
 #ifndef SLUICE_QUERY_LINE_BLOCK_H
 #define SLUICE_QUERY_LINE_BLOCK_H
 
+#include "aggregator/query/line_join.h"
 #include "common/base/buf.h"
 #include "common/base/vec.h"
 #include "common/data/column.h"
@@ -26,6 +28,7 @@ struct line_block {
 	void *owner;            /* whoever gets it back */
 	const struct parser *parser;
 	struct buf text;
+	struct line_join join;
 	struct arena arena; /* records and what they decode */
 	VEC(struct record) records;
 };
@@ -35,7 +38,8 @@ void line_block_free(struct line_block *block);
 
 /*
  * Lines in block->text to rows; times that lines don't have are `now_ns`.  With
- * a `literal` (see line_filter.h) lines that don't have it are left out.
+ * a `literal` (see line_filter.h) lines that don't have it are left out.  Parts of
+ * a line that are in the block become one row.
  * 0 or -ENOMEM.
  */
 int line_block_parse(struct line_block *block, int64_t now_ns, uint64_t max_line,

@@ -203,13 +203,21 @@ static size_t whole_lines(struct span text)
 	return text.len - rest.len;
 }
 
-/* Keep `n` bytes in text, the others for the next block. */
-static int split(struct files_scan *scan, struct buf *text, size_t n)
+/*
+ * Keep `n` bytes in text, the others for the next block, as well as lines of
+ * which parts are still to come.
+ */
+static int split(struct files_scan *scan, struct buf *text, size_t n, bool more)
 {
+	struct span rest = span_skip(buf_span(text), n);
+	int r = 0;
+
 	buf_reset(&scan->carry);
-	buf_puts(&scan->carry, span_skip(buf_span(text), n));
 	text->len = n;
-	return scan->carry.failed;
+	if (more)
+		r = line_join_hold(text, scan->files->conf.max_line / 2, &scan->carry);
+	buf_puts(&scan->carry, rest);
+	return r < 0 ? r : scan->carry.failed;
 }
 
 /* A line without end that is longer than any may be: its beginning is a line. */
@@ -220,21 +228,20 @@ static void cut_line(struct files_scan *scan, struct buf *text)
 	scan->cutting = true;
 }
 
-/* Whole lines into text.  1, 0 at the end, negative errno. */
-static int fill(struct files_scan *scan, struct buf *text)
+/*
+ * Read until there are `enough` bytes and a whole line among them, or less if
+ * more is long in coming; `have`: there is one already.  1, 0 at the end,
+ * negative errno.
+ */
+static int read_lines(struct files_scan *scan, struct buf *text, size_t enough, bool have)
 {
-	bool have;
 	int r = 1;
 
-	buf_reset(text);
-	buf_puts(text, buf_span(&scan->carry));
-	buf_reset(&scan->carry);
-	have = span_chr(buf_span(text), '\n') >= 0;
 	while (r == 1) {
 		size_t from = text->len;
 		bool waits = scan->reader && file_reader_would_wait(scan->reader);
 
-		if (have && (waits || text->len >= CHUNK_BYTES))
+		if (have && (waits || text->len >= enough))
 			break;
 		r = read_more(scan, text);
 		skip_cut_line(scan, text, from);
@@ -244,11 +251,29 @@ static int fill(struct files_scan *scan, struct buf *text)
 			have = true;
 		}
 	}
-	if (r >= 0)
-		r = split(scan, text, whole_lines(buf_span(text)));
+	return r;
+}
+
+/* Whole lines into text, and of lines in parts all parts.  1, 0 at the end, negative errno. */
+static int fill(struct files_scan *scan, struct buf *text)
+{
+	bool have = span_chr(buf_span(&scan->carry), '\n') >= 0;
+	size_t enough = CHUNK_BYTES;
+	int r, code;
+
+	do {
+		buf_reset(text);
+		buf_puts(text, buf_span(&scan->carry));
+		buf_reset(&scan->carry);
+		r = read_lines(scan, text, enough, have);
+		/* Should nothing but parts have come: read on behind them. */
+		have = false;
+		enough = text->len + CHUNK_BYTES;
+		code = r < 0 ? r : split(scan, text, whole_lines(buf_span(text)), r == 1);
+	} while (r == 1 && code == 0 && !text->len);
 	if (text->failed)
 		return text->failed;
-	return r < 0 ? r : text->len > 0;
+	return code < 0 ? code : text->len > 0;
 }
 
 /* What could not be read, once. */

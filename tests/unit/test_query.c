@@ -593,6 +593,96 @@ static void test_rate_by_the_time_range(void **state)
 	source_close(source);
 }
 
+#define CRI_EVENTS 300
+
+/* Part `part` of event `i`: long ones fill several blocks, and two streams take turns. */
+static void put_part(struct buf *out, unsigned i, unsigned part, bool last, size_t len)
+{
+	buf_printf(out, "2026-03-01T12:%02u:%02u.%09uZ %s %c ", i / 60 % 60, i % 60, part,
+		   i % 2 ? "stderr" : "stdout", last ? 'F' : 'P');
+	if (part == 0)
+		buf_printf(out, "{\"msg\":\"event%u ", i);
+	for (size_t n = 0; n < len; n++)
+		buf_putc(out, (char)('a' + n % 26));
+	buf_puts(out, last ? SPAN("\"}\n") : SPAN("\n"));
+}
+
+static void check_parts(const char *path, size_t len, unsigned threads)
+{
+	_cleanup_(buf_release) struct buf text = BUF_INIT(256 << 20);
+	struct answer answer = {.rows = 0};
+	struct query_result result;
+	struct query_source *source;
+	char expected[128];
+	struct err err;
+
+	for (unsigned i = 0; i < CRI_EVENTS; i += 2)
+		for (unsigned part = 0; part < 5; part++) {
+			put_part(&text, i, part, part == 4, len);
+			put_part(&text, i + 1, part, part == 4, len / 2);
+		}
+	write_file(path, text.ptr, text.len);
+	source = open_path(path);
+	assert_int_equal(run_with("* | len(_msg) as n | stats count() c, sum(n) n, count() if "
+				  "(log.parse_error:*) bad",
+				  source, &(struct query_conf){.threads = threads}, &answer,
+				  &result, &err),
+			 0);
+	size_t head = 0;
+	for (unsigned i = 0; i < CRI_EVENTS; i++)
+		head += (size_t)snprintf(NULL, 0, "event%u ", i);
+	snprintf(expected, sizeof(expected), "bad=0;c=%u;n=%zu;\n", CRI_EVENTS,
+		 head + CRI_EVENTS / 2 * 5 * (len + len / 2));
+	assert_string_equal(buf_cstr(&answer.text), expected);
+	buf_release(&answer.text);
+	query_result_release(&result);
+	/* A word of the first part finds the whole. */
+	expect("event17 | len(_msg) as n | fields n", source, len == 10 ? "n=33;\n" : "n=40008;\n");
+	source_close(source);
+}
+
+static void test_parts_of_lines_are_joined(void **state)
+{
+	char dir[SCRATCH_MAX], path[SCRATCH_MAX + 16];
+
+	(void)state;
+	scratch_make(dir);
+	snprintf(path, sizeof(path), "%s/0.log", dir);
+	check_parts(path, 10, 1);
+	check_parts(path, 16000, 2);
+	/* No end: what is there is a row. */
+	write_file(path,
+		   "2026-03-01T12:00:00.000000000Z stdout P a\n"
+		   "2026-03-01T12:00:00.000000001Z stdout P b\n",
+		   84);
+	struct query_source *source = open_path(path);
+
+	expect("* | fields _msg", source, "_msg=ab;\n");
+	source_close(source);
+	scratch_remove(dir);
+}
+
+/* As in the index: what the word of the level does not say. */
+static void test_fine_severity_is_a_field(void **state)
+{
+	static const char lines[] = "{\"level\":\"notice\",\"msg\":\"a\"}\n"
+				    "{\"level\":\"info\",\"msg\":\"b\"}\n";
+	char dir[SCRATCH_MAX], path[SCRATCH_MAX + 16];
+	struct query_source *source;
+
+	(void)state;
+	scratch_make(dir);
+	snprintf(path, sizeof(path), "%s/0.log", dir);
+	write_file(path, lines, strlen(lines));
+	source = open_path(path);
+	expect("* | fields _msg, level, severity", source,
+	       "_msg=a;level=INFO;severity=10;\n_msg=b;level=INFO;\n");
+	expect("severity:>9 | delete _time, _stream, _stream_id, log.time_source", source,
+	       "_msg=a;level=INFO;severity=10;\n");
+	source_close(source);
+	scratch_remove(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -613,6 +703,8 @@ int main(void)
 		cmocka_unit_test(test_damage_makes_it_partial),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_files_have_marks),
+		cmocka_unit_test(test_parts_of_lines_are_joined),
+		cmocka_unit_test(test_fine_severity_is_a_field),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
