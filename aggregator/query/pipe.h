@@ -94,6 +94,8 @@ struct pipe_ops {
 	bool (*skips)(struct stage *stage, struct row_block *block);
 	/* It has the answer sooner when blocks come oldest first.  NULL: newest. */
 	bool (*oldest_first)(const struct pipe *pipe);
+	/* For query_explain(): which blocks skips() leaves out.  May be NULL. */
+	void (*explain)(const struct pipe *pipe, struct buf *out);
 	/* Merge and hand on.  NULL: nothing was held back. */
 	int (*finish)(struct stage *stage);
 	/* Free stage->state; also after failures.  May be NULL. */

@@ -1,5 +1,6 @@
 /* What a run will read: time, fields; and how that is told to people. */
 #include "aggregator/query/filter_exec.h"
+#include "aggregator/query/line_filter.h"
 #include "aggregator/query/run.h"
 #include "common/data/timestamp.h"
 #include "common/lang/match.h"
@@ -113,6 +114,32 @@ static void explain_fields(const struct field_set *set, struct buf *out)
 	buf_putc(out, '\n');
 }
 
+/* Which blocks come first, and whether some needn't come at all. */
+static void explain_order(const struct query *query, struct buf *out)
+{
+	const struct pipe *pipe = NULL;
+
+	for (size_t i = 0; i < query->npipes && (!pipe || pipe->ops->picks); i++)
+		pipe = query->pipes[i];
+	bool oldest = pipe && pipe->ops->oldest_first && pipe->ops->oldest_first(pipe);
+
+	buf_puts(out, oldest ? SPAN("blocks: oldest first") : SPAN("blocks: newest first"));
+	if (pipe && pipe->ops->explain)
+		pipe->ops->explain(pipe, out);
+	buf_putc(out, '\n');
+}
+
+static void explain_lines(const struct filter *filter, struct buf *out)
+{
+	struct span literal = line_filter_literal(filter);
+
+	if (!literal.len)
+		return;
+	buf_puts(out, SPAN("raw files: only lines with "));
+	text_print(out, literal);
+	buf_puts(out, SPAN(" are parsed\n"));
+}
+
 int query_explain(const struct query *query, const struct query_conf *conf, struct buf *out)
 {
 	struct arena arena;
@@ -135,6 +162,7 @@ int query_explain(const struct query *query, const struct query_conf *conf, stru
 		explain_time("from", min, out);
 	if (max != INT64_MAX)
 		explain_time("to", max, out);
+	buf_printf(out, "\nthreads: %u", query_threads(query, conf));
 	buf_puts(out, SPAN("\nfilters by cost, cheapest first:\n"));
 	explain_filter(query->filter, 0, out);
 	explain_fields(&needs, out);
@@ -145,6 +173,8 @@ int query_explain(const struct query *query, const struct query_conf *conf, stru
 		pipe->ops->print(pipe, out);
 		buf_puts(out, pipe->ops->streams ? SPAN("\n") : SPAN("    (collects)\n"));
 	}
+	explain_order(query, out);
+	explain_lines(query->filter, out);
 	arena_release(&arena);
 	return out->failed;
 }

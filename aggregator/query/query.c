@@ -9,9 +9,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define MEMORY_DEFAULT (UINT64_C(512) << 20)
-#define PARTIAL_MAX    (64 << 10)
-#define SLICES         32 /* few enough rows for load_some() */
+#define MEMORY_DEFAULT  (UINT64_C(512) << 20)
+#define THREADS_DEFAULT 2
+#define PARTIAL_MAX     (64 << 10)
+#define SLICES          32 /* few enough rows for load_some() */
 
 static int sink_push(struct stage *stage, unsigned worker, struct rows *rows)
 {
@@ -145,12 +146,16 @@ static void end_turn(struct query_worker *worker)
 }
 
 /* No row of it can be in the answer, whatever its columns hold. */
-static bool is_useless(const struct query_run *run, struct row_block *block)
+static bool is_useless(struct query_worker *worker, struct row_block *block)
 {
+	const struct query_run *run = worker->run;
 	const struct pipe_ops *ops = run->chooser->ops;
+	bool in_time = block->min_time <= run->max_time && block->max_time >= run->min_time;
+	bool worse = in_time && ops->skips && ops->skips(run->chooser, block);
 
-	return block->min_time > run->max_time || block->max_time < run->min_time ||
-	       !block->nrows || (ops->skips && ops->skips(run->chooser, block));
+	worker->skipped_time += !in_time;
+	worker->skipped_best += worse;
+	return !in_time || worse || !block->nrows;
 }
 
 static int is_stopped(void *ctx)
@@ -166,6 +171,7 @@ static int scan_rows(struct query_worker *worker, struct row_block *block, uint3
 		     uint32_t n, struct block_cost *cost)
 {
 	struct query_run *run = worker->run;
+	int64_t start_ns = clock_mono_ns(), read_ns;
 	struct rows rows;
 	bool fits;
 	int r;
@@ -179,6 +185,7 @@ static int scan_rows(struct query_worker *worker, struct row_block *block, uint3
 		r = filter_block(run, &rows);
 	if (r >= 0 && rows.n)
 		r = prepare(run, &rows);
+	read_ns = clock_mono_ns();
 	fits = r != -ENOMEM;
 	wait_turn(worker);
 	/* In order, what comes behind the end isn't wanted though it was read. */
@@ -186,6 +193,8 @@ static int scan_rows(struct query_worker *worker, struct row_block *block, uint3
 		cost->matched += rows.n;
 		r = stage_push(&run->stages[0], worker->index, &rows);
 	}
+	worker->read_ns += read_ns - start_ns;
+	worker->push_ns += clock_mono_ns() - read_ns;
 	cost->loads += rows.loads;
 	cost->values += rows.values;
 	if (r == -EBADMSG) {
@@ -215,7 +224,7 @@ static int scan_block(struct query_worker *worker, struct row_block *block)
 	struct block_cost cost = {.start_ns = clock_mono_ns()};
 	int r;
 
-	if (is_useless(worker->run, block)) {
+	if (is_useless(worker, block)) {
 		worker->blocks_skipped++;
 		return 0;
 	}
@@ -313,6 +322,8 @@ static int scan_all(struct query_run *run)
 
 static int finish_stages(struct query_run *run)
 {
+	int64_t start_ns = clock_mono_ns();
+
 	for (size_t i = 0; i < run->nstages; i++) {
 		struct stage *stage = &run->stages[i];
 		int r = run_stopped(run);
@@ -324,6 +335,7 @@ static int finish_stages(struct query_run *run)
 		if (r < 0)
 			return run_fail(run, r, NULL);
 	}
+	run->shared->result->finish_ns = clock_mono_ns() - start_ns;
 	return 0;
 }
 
@@ -397,8 +409,14 @@ static void add_result(struct query_run *run)
 		result->blocks_skipped += worker->blocks_skipped;
 		result->columns_read += worker->columns_read;
 		result->values_read += worker->values_read;
+		result->skipped_time += worker->skipped_time;
+		result->skipped_best += worker->skipped_best;
+		result->read_ns += worker->read_ns;
+		result->push_ns += worker->push_ns;
 	}
-	result->rows_out = run->rows_out; /* the outermost run ends last */
+	/* The outermost run ends last. */
+	result->rows_out = run->rows_out;
+	result->threads = run->nworkers;
 }
 
 static void run_release(struct query_run *run)
@@ -480,6 +498,13 @@ static void tell_runaways(const struct query *query, struct query_result *result
 		   limit, n >= RUNAWAYS_MAX ? "at least " : "", n);
 }
 
+unsigned query_threads(const struct query *query, const struct query_conf *conf)
+{
+	uint64_t n = query->options.concurrency ? query->options.concurrency : conf->threads;
+
+	return !n ? THREADS_DEFAULT : n < STAGE_WORKERS_MAX ? (unsigned)n : STAGE_WORKERS_MAX;
+}
+
 int query_execute(struct query *query, const struct query_conf *conf, struct query_source *source,
 		  query_sink_fn *sink, void *ctx, struct query_result *ret, struct err *reterr)
 {
@@ -489,9 +514,6 @@ int query_execute(struct query *query, const struct query_conf *conf, struct que
 				      .memory.limit = conf->memory_bytes ? conf->memory_bytes
 									 : MEMORY_DEFAULT,
 				      .result = ret};
-	uint64_t threads = query->options.concurrency ? query->options.concurrency
-			   : conf->threads            ? conf->threads
-						      : 2;
 	int64_t cpu_start = clock_cpu_ns();
 	int r;
 
@@ -499,11 +521,9 @@ int query_execute(struct query *query, const struct query_conf *conf, struct que
 	buf_init(&ret->partial_why, PARTIAL_MAX);
 	if (conf->timeout_ns)
 		shared.deadline_ns = shared.start_ns + conf->timeout_ns;
-	if (threads > STAGE_WORKERS_MAX)
-		threads = STAGE_WORKERS_MAX;
 	pthread_mutex_init(&shared.lock, NULL);
 	bound_regexes(query);
-	r = run_query(query, &shared, (unsigned)threads, sink, ctx, reterr);
+	r = run_query(query, &shared, query_threads(query, conf), sink, ctx, reterr);
 	pthread_mutex_destroy(&shared.lock);
 	tell_runaways(query, ret);
 	ret->memory_peak = atomic_load(&shared.memory.peak);
@@ -518,18 +538,44 @@ void query_result_release(struct query_result *result)
 		buf_release(&result->partial_why);
 }
 
-void query_result_print(const struct query_result *result, struct buf *out)
+static void put_ms(struct buf *out, int64_t ns, const char *what)
+{
+	buf_printf(out, "%.1f ms %s", (double)ns / NS_PER_MS, what);
+}
+
+static void put_bytes(struct buf *out, uint64_t bytes)
 {
 	char size[NUM_TEXT_MAX];
-	size_t n = num_format_size(size, result->bytes_scanned);
-	uint64_t blocks = result->blocks_scanned + result->blocks_skipped;
+	size_t n = num_format_size(size, bytes);
 
-	buf_put_u64(out, result->rows_out);
-	buf_puts(out, SPAN(" rows of "));
-	buf_put_u64(out, result->rows_scanned);
-	buf_printf(out, " scanned, %.*s, ", (int)n, size);
-	buf_put_u64(out, result->blocks_skipped);
-	buf_puts(out, SPAN(" of "));
-	buf_put_u64(out, blocks);
-	buf_printf(out, " blocks skipped, %.1f ms", (double)result->elapsed_ns / NS_PER_MS);
+	buf_puts(out, span_of(size, n));
+}
+
+void query_result_print(const struct query_result *result, struct buf *out)
+{
+	const struct query_result *r = result;
+	uint64_t other = r->blocks_skipped - r->skipped_time - r->skipped_best;
+
+	buf_printf(out, "%llu rows of %llu scanned (%llu matched), ",
+		   (unsigned long long)r->rows_out, (unsigned long long)r->rows_scanned,
+		   (unsigned long long)r->rows_matched);
+	put_bytes(out, r->bytes_scanned);
+	buf_printf(out, ", %llu of %llu blocks skipped, %.1f ms",
+		   (unsigned long long)r->blocks_skipped,
+		   (unsigned long long)(r->blocks_skipped + r->blocks_scanned),
+		   (double)r->elapsed_ns / NS_PER_MS);
+	if (r->blocks_skipped)
+		buf_printf(out,
+			   "\n  skipped: %llu by time, %llu by ranges or words, %llu behind the "
+			   "best rows",
+			   (unsigned long long)r->skipped_time, (unsigned long long)other,
+			   (unsigned long long)r->skipped_best);
+	buf_printf(out, "\n  read: %llu columns, %llu values; memory ",
+		   (unsigned long long)r->columns_read, (unsigned long long)r->values_read);
+	put_bytes(out, r->memory_peak);
+	buf_printf(out, "\n  %u thread%s: ", r->threads, r->threads == 1 ? "" : "s");
+	put_ms(out, r->read_ns, "filters and reading, ");
+	put_ms(out, r->push_ns, "pipes, ");
+	put_ms(out, r->finish_ns, "behind the last block; ");
+	put_ms(out, r->cpu_ns, "CPU");
 }

@@ -48,10 +48,15 @@ struct query_conf {
 struct query_result {
 	uint64_t rows_scanned, rows_matched, rows_out;
 	uint64_t bytes_scanned;
-	uint64_t blocks_scanned, blocks_skipped; /* skipped: by time, range or tokens */
+	uint64_t blocks_scanned, blocks_skipped;
+	/* Of the skipped: outside of the time, no better than the best rows; else by ranges or words. */
+	uint64_t skipped_time, skipped_best;
 	uint64_t columns_read, values_read;
 	uint64_t memory_peak;
 	int64_t elapsed_ns, cpu_ns;
+	/* Of all workers: filters and reading, pipes; and what came after the last block. */
+	int64_t read_ns, push_ns, finish_ns;
+	unsigned threads;
 	bool partial;
 	struct buf partial_why; /* lines */
 };
@@ -85,7 +90,13 @@ struct span query_first_blocking_pipe(const struct query *query);
 /* What would be done, for people: time range, order of filters, fields read, stages. */
 int query_explain(const struct query *query, const struct query_conf *conf, struct buf *out);
 
-/* Sum up `result` on one line: "1.2M rows, 38 MiB, 210 of 1,900 blocks skipped, 41 ms". */
+/*
+ * Sum up `result` for people:
+ *
+ *	5 rows of 131072 scanned (1204 matched), 3.0 MiB, 2 of 4 blocks skipped, 7.2 ms
+ *	  skipped: 1 by time, 1 by ranges or words, 0 behind the best rows
+ *	  …
+ */
 void query_result_print(const struct query_result *result, struct buf *out);
 
 #endif

@@ -30,6 +30,8 @@ struct query_worker {
 	struct arena arena; /* of the rows that are being pushed */
 	uint64_t rows_scanned, rows_matched, bytes_scanned;
 	uint64_t blocks_scanned, blocks_skipped, columns_read, values_read;
+	uint64_t skipped_time, skipped_best;
+	int64_t read_ns, push_ns;
 	struct query_cost stored;
 	uint64_t number; /* of the block it has, where blocks go in order */
 };
@@ -82,6 +84,8 @@ int run_plan(struct query_run *run);
 /* subquery.c: fill in the values of in(…) and its like. */
 int run_subqueries(struct query_run *run, struct err *reterr);
 
+/* How many workers the query has: its own option, the configuration, the default. */
+unsigned query_threads(const struct query *query, const struct query_conf *conf);
 /* Read the columns that the stages need.  0 or rows->failed. */
 int run_read(struct query_run *run, struct rows *rows);
 

@@ -386,6 +386,41 @@ static void test_explain(void **state)
 	assert_null(strstr(s, "fields read: all"));
 	assert_false(query_streams(query));
 	query_free(query);
+
+	buf_reset(&text);
+	assert_int_equal(query_parse(SPAN("a:foo | fields _time, a | sort by (_time) limit 7"),
+				     NOW_NS, &query_lang_ops, &query, &err),
+			 0);
+	assert_int_equal(query_explain(query, &conf, &text), 0);
+	s = buf_cstr(&text);
+	assert_non_null(strstr(s, "blocks: oldest first, those whose _time is behind the best 7 "
+				  "rows are skipped\n"));
+	assert_non_null(strstr(s, "raw files: only lines with foo are parsed\n"));
+	assert_non_null(strstr(s, "threads: 1\n"));
+	query_free(query);
+}
+
+/* What a query cost, in words. */
+static void test_cost(void **state)
+{
+	struct query_source *source = open_numbers(200000);
+	_cleanup_(buf_release) struct buf text = BUF_INIT(1 << 16);
+	struct query_conf conf = {.threads = 1};
+	struct answer answer = {.rows = 0};
+	struct query_result result;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(run_with("n:<5 | fields n", source, &conf, &answer, &result, &err), 0);
+	query_result_print(&result, &text);
+	assert_true(span_starts(buf_span(&text),
+				SPAN("5 rows of 200000 scanned (5 matched), 0 B, 0 of 4 blocks")));
+	assert_non_null(strstr(buf_cstr(&text), "1 thread: "));
+	assert_true(result.read_ns > 0);
+	assert_true(result.read_ns + result.push_ns <= result.elapsed_ns);
+	buf_release(&answer.text);
+	query_result_release(&result);
+	source_close(source);
 }
 
 /* A source whose second of three blocks is damaged. */
@@ -700,6 +735,7 @@ int main(void)
 		cmocka_unit_test(test_stream_context),
 		cmocka_unit_test(test_names_and_values),
 		cmocka_unit_test(test_explain),
+		cmocka_unit_test(test_cost),
 		cmocka_unit_test(test_damage_makes_it_partial),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_files_have_marks),

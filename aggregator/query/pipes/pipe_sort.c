@@ -16,6 +16,7 @@
 #include "aggregator/query/pipes/pipes.h"
 #include "common/base/cleanup.h"
 #include "common/data/json_write.h"
+#include "common/lang/words.h"
 #include <errno.h>
 #include <pthread.h>
 
@@ -106,6 +107,21 @@ static bool sort_oldest_first(const struct pipe *pipe)
 
 	return sort->nfields && span_eq(sort->fields[0].name, SPAN("_time")) &&
 	       !is_descending(sort);
+}
+
+static void sort_explain(const struct pipe *pipe, struct buf *out)
+{
+	const struct pipe_sort *sort = (const struct pipe_sort *)pipe;
+
+	if (!sort->has_limit || !sort->nfields || sort->partition.len)
+		return;
+	if (!span_eq(sort->fields[0].name, SPAN("_time")) && !is_descending(sort))
+		return;
+	buf_puts(out, SPAN(", those whose "));
+	text_print(out, sort->fields[0].name);
+	buf_puts(out, SPAN(" is behind the best "));
+	buf_put_u64(out, sort->offset + sort->limit);
+	buf_puts(out, SPAN(" rows are skipped"));
 }
 
 /* This worker has enough rows up to `worst`. */
@@ -626,6 +642,7 @@ const struct pipe_ops pipe_sort_ops = {
 	.push = sort_push,
 	.skips = sort_skips,
 	.oldest_first = sort_oldest_first,
+	.explain = sort_explain,
 	.finish = sort_finish,
 	.close = sort_close,
 };
@@ -640,6 +657,7 @@ const struct pipe_ops pipe_first_ops = {
 	.push = sort_push,
 	.skips = sort_skips,
 	.oldest_first = sort_oldest_first,
+	.explain = sort_explain,
 	.finish = sort_finish,
 	.close = sort_close,
 };
@@ -654,6 +672,7 @@ const struct pipe_ops pipe_last_ops = {
 	.push = sort_push,
 	.skips = sort_skips,
 	.oldest_first = sort_oldest_first,
+	.explain = sort_explain,
 	.finish = sort_finish,
 	.close = sort_close,
 };
