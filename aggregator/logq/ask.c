@@ -252,9 +252,12 @@ static int set_order(struct ask *ask, const struct options *opts, int64_t now_ns
 		ask->limit = (uint64_t)opts->max_rows;
 	if (last && (!ask->limit || (uint64_t)opts->lines < ask->limit))
 		ask->limit = (uint64_t)opts->lines;
-	shorthand_context(opts, &context);
-	if (context.len)
+	ask->context = shorthand_context(opts, last || opts->reverse, &context);
+	if (ask->context) {
+		ask->limit = 0;
+		ask->reversed = opts->reverse;
 		return join_pipes(ask, buf_cstr(&context), now_ns, reterr);
+	}
 	if (opts->follow)
 		return 0;
 	if (!query_streams(ask->query) && opts->reverse)
@@ -292,18 +295,11 @@ static bool sums_up(struct span pipe)
 }
 
 /* Context comes from where the rows are, so it can't be had afterwards. */
-static size_t context_pipes(const struct query *query, size_t from)
+static bool begins_with_context(const struct query *query)
 {
-	size_t n = 0;
+	const struct pipe *first = query->npipes ? query->pipes[0] : NULL;
 
-	while (from + n < query->npipes && n < 2) {
-		const struct pipe *pipe = query->pipes[from + n];
-
-		if (strcmp(pipe->ops->names, n ? "sort order" : "stream_context") != 0)
-			break;
-		n++;
-	}
-	return n;
+	return first && strcmp(first->ops->names, "stream_context") == 0;
 }
 
 /* Pipes `from` … of the query run here. */
@@ -365,20 +361,21 @@ static int split_follow(struct ask *ask, const struct options *opts, struct err 
 
 int ask_split(struct ask *ask, const struct options *opts, int64_t now_ns, struct err *reterr)
 {
-	size_t context, order;
+	size_t order;
 	int r = 0;
 
 	if (opts->follow)
 		return split_follow(ask, opts, reterr);
-	if (opts->servers.len < 2 && !opts->cursor_file.len)
+	if (opts->servers.len < 2 && !opts->cursor_file.len && !ask->context)
 		return 0;
-	context = ask->order ? 0 : context_pipes(ask->query, 0);
-	if (!ask->order && context < 2)
+	if (!ask->order && begins_with_context(ask->query))
+		ask->context = true;
+	else if (!ask->order)
 		r = join_pipes(ask, "sort by (_time, log.offset)", now_ns, reterr);
-	order = ask->order ? ask->order->npipes : 0;
+	order = ask->order ? ask->order->npipes : 1;
 	if (r < 0)
 		return r;
-	cut_pipes(ask, order + context);
+	cut_pipes(ask, order);
 	if (opts->cursor_file.len && opts->max_rows >= 0 && ask->rest.npipes)
 		return err_set(reterr, -EINVAL,
 			       "--cursor-file with pipes: write `limit` before them instead of -m");

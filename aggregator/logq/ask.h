@@ -50,6 +50,7 @@ struct ask {
 	struct query rest;
 	struct filter all;
 	bool cut;
+	bool context;  /* `query` gives chunks (chunks.h) */
 	bool windowed; /* -f: `rest` is asked for a window of rows at a time */
 };
 

@@ -384,12 +384,10 @@ int options_check(const struct options *opts, struct err *reterr)
 		 "N rows)"},
 		{HAS_CURSOR, HAS_UNTIL, "--cursor-file doesn't go with -U"},
 		{HAS_CURSOR, HAS_BUS, "--cursor-file doesn't go with --bus"},
+		{HAS_CURSOR, HAS_CONTEXT, "--cursor-file doesn't go with -A, -B or -C"},
 		{HAS_CONTEXT, HAS_COUNT | HAS_HISTOGRAM | HAS_LIST,
 		 "-A, -B and -C show rows: they don't go with -c, -F, -N, --patterns or "
 		 "--histogram"},
-		{HAS_CONTEXT, HAS_REVERSE | HAS_LINES,
-		 "-A, -B and -C go forward in time: they don't go with -r or -n (-m stops after N "
-		 "rows)"},
 		{HAS_COUNT, HAS_LINES | HAS_MAX | HAS_REVERSE,
 		 "-c counts all rows: it doesn't go with -n, -m or -r"},
 		{HAS_HISTOGRAM, HAS_LINES | HAS_MAX | HAS_REVERSE,
@@ -402,6 +400,10 @@ int options_check(const struct options *opts, struct err *reterr)
 	for (size_t i = 0; i < sizeof(conflicts) / sizeof(conflicts[0]); i++)
 		if ((given & conflicts[i].one) && (given & conflicts[i].others))
 			return err_set(reterr, -EINVAL, "%s", conflicts[i].text);
+	if (given & HAS_CONTEXT && given & (HAS_LINES | HAS_MAX) && opts->servers.len > 1)
+		return err_set(reterr, -EINVAL,
+			       "-n and -m don't go with -A, -B or -C over several servers: which "
+			       "rows are matches isn't known any more when they are merged");
 	if (opts->lines == 0 || opts->max_rows == 0)
 		return err_set(reterr, -EINVAL,
 			       "-%c 0 shows nothing: give 1 or more, or -c to count",

@@ -140,8 +140,22 @@ static const struct format *choose(const struct out_row *row)
 	return &formats[is_log_record(row) ? OUTPUT_SHORT : OUTPUT_TABLE];
 }
 
+/* Between chunks of context; for programs it is a row like others. */
+static bool is_parting(const struct printer *p, const struct out_row *row)
+{
+	enum output_format format = p->conf.format;
+
+	return row->n <= 3 && span_eq(out_row_get(row, "_msg"), SPAN("---")) &&
+	       format != OUTPUT_JSON && format != OUTPUT_LOGFMT;
+}
+
 static void put_row(struct printer *p, const struct out_row *row)
 {
+	if (is_parting(p, row)) {
+		style_paint(&p->conf.style, PAINT_NAME, SPAN("--"), &p->out);
+		buf_putc(&p->out, '\n');
+		return;
+	}
 	if (p->format == &formats[OUTPUT_TEMPLATE])
 		print_template(p->conf.template, &p->conf.style, row, &p->out);
 	else

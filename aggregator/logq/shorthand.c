@@ -152,14 +152,23 @@ const char *histogram_auto_step(int64_t span_ns, bool known, int64_t *ret_ns, bo
 	return *ret_fine ? histogram_step(MINUTES, ret_ns) : histogram_step(span_ns, ret_ns);
 }
 
-void shorthand_context(const struct options *opts, struct buf *out)
+bool shorthand_context(const struct options *opts, bool newest_first, struct buf *out)
 {
 	int64_t before = opts->before > opts->context ? opts->before : opts->context;
 	int64_t after = opts->after > opts->context ? opts->after : opts->context;
+	int64_t most = opts->lines < 0 || (opts->max_rows > 0 && opts->max_rows < opts->lines)
+			       ? opts->max_rows
+			       : opts->lines;
 
-	if (before || after)
-		buf_printf(out, "stream_context before %lld after %lld | sort by (_time)",
-			   (long long)before, (long long)after);
+	if (!before && !after)
+		return false;
+	if (most >= 0)
+		buf_printf(out, "sort by (_time%s, log.offset%s) limit %lld | ",
+			   newest_first ? " desc" : "", newest_first ? " desc" : "",
+			   (long long)most);
+	buf_printf(out, "stream_context before %lld after %lld", (long long)before,
+		   (long long)after);
+	return true;
 }
 
 void shorthand_pipes(const struct options *opts, const char *step, struct buf *out)

@@ -13,8 +13,11 @@
 /* The filter that flags mean; nothing is appended when there are none.  0 or -EINVAL. */
 int shorthand_filter(const struct options *opts, struct buf *out, struct err *reterr);
 
-/* The pipes that -A -B -C mean, which go before all others; nothing if they aren't given. */
-void shorthand_context(const struct options *opts, struct buf *out);
+/*
+ * The pipes that -A -B -C mean, which go before all others: -n and -m are about
+ * matches, not about what stands around them.  False: there are none.
+ */
+bool shorthand_context(const struct options *opts, bool newest_first, struct buf *out);
 /* The pipes that -c -F -N --patterns --histogram mean, each with `| ` before it. */
 void shorthand_pipes(const struct options *opts, const char *histogram_step, struct buf *out);
 /*

@@ -1,5 +1,6 @@
 /* show.c - from a source through sinks to the printer. */
 #include "aggregator/logq/show.h"
+#include "aggregator/logq/chunks.h"
 #include "aggregator/logq/hint.h"
 #include "aggregator/logq/local.h"
 #include "aggregator/logq/pager.h"
@@ -25,6 +26,7 @@ struct way {
 	struct progress *progress;
 	struct pager pager;
 	struct relay *relay;
+	struct chunks *chunks;
 	struct window *window;
 	struct place *place;
 	struct row_sink *first;
@@ -111,7 +113,7 @@ static int open_rest(struct way *way, const struct options *opts, struct ask *as
 		     struct err *reterr)
 {
 	const struct query_conf conf = {.cancel = &logq_cancel, .threads = 1};
-	int r;
+	int r = 0;
 
 	if (ask->windowed) {
 		const struct window_conf window = {.query = &ask->rest,
@@ -124,11 +126,16 @@ static int open_rest(struct way *way, const struct options *opts, struct ask *as
 			way->first = window_sink(way->window);
 		return r;
 	}
-	if (!ask->rest.npipes)
-		return 0;
-	r = relay_open(&ask->rest, &conf, way->first, &way->relay, reterr);
-	if (r == 0)
-		way->first = relay_sink(way->relay);
+	if (ask->rest.npipes) {
+		r = relay_open(&ask->rest, &conf, way->first, &way->relay, reterr);
+		if (r == 0)
+			way->first = relay_sink(way->relay);
+	}
+	if (r == 0 && ask->context) {
+		r = chunks_open(way->first, &way->chunks, reterr);
+		if (r == 0)
+			way->first = chunks_sink(way->chunks);
+	}
 	return r;
 }
 
@@ -193,6 +200,8 @@ static int ask_source(const struct options *opts, struct ask *ask, struct way *w
 /* Answers that wait for the end of rows, then the printer's. */
 static int finish(struct way *way, int r, const struct answer *answer, struct err *reterr)
 {
+	if (r >= 0 && way->chunks && !logq_cancel)
+		r = chunks_finish(way->chunks, reterr);
 	if (r >= 0 && way->relay && !logq_cancel)
 		r = relay_finish(way->relay, reterr);
 	relay_free(way->relay);
@@ -249,6 +258,7 @@ static int conclude(const struct options *opts, const struct ask *ask, int r, ui
 static void way_release(struct way *way)
 {
 	relay_free(way->relay);
+	chunks_free(way->chunks);
 	window_free(way->window);
 	place_free(way->place);
 	printer_free(way->printer);

@@ -101,6 +101,36 @@ is "by default the last hour is searched, and said" "$(logq -D "$store" -c; err)
 logq: the last hour; -S says since when"
 is "-v turns the query around" "$(($(logq -c level:WARN "$app") + $(logq -v -c level:WARN "$app")))" "$(grep -c . "$app")"
 
+# Context: rows of the same stream around a match, in chunks, those that touch as one.
+mkdir "$scratch/ctx"
+for i in 1 2 3 4 5 6 7 8 9; do
+	for service in web db; do
+		echo "{\"time\":\"2026-03-01T12:00:0${i}Z\",\"level\":\"info\",\"msg\":\"$service $i\"}" >>"$scratch/ctx/$service.log"
+	done
+done
+# Three rows of one second: only one of them is the match.
+for i in a b c; do
+	echo "{\"time\":\"2026-03-01T12:00:10Z\",\"level\":\"info\",\"msg\":\"web $i\"}" >>"$scratch/ctx/web.log"
+done
+"$bin/shipper" --once --state "$scratch/ctx/state" --to "dir://$scratch/ctx/bus" "$scratch/ctx/*.log" >/dev/null
+"$bin/aggregator" --from "dir://$scratch/ctx/bus" --store "$scratch/ctx/store" --once >/dev/null
+around() { logq -D "$scratch/ctx/store" -S @0 -o cat "$@" | tr '\n' ',' | sed 's/web //g'; }
+is "-C is around each match, parted by --" "$(around -C 1 'web and ("2" or "6")')" "1,2,3,--,5,6,7,"
+is "chunks that touch are one" "$(around -C 1 'web and ("2" or "4")')" "1,2,3,4,5,"
+is "-A" "$(around -A 2 'web and "2"')" "2,3,4,"
+is "-B" "$(around -B 2 'web and "5"')" "3,4,5,"
+is "one of three rows of a second" "$(around -C 1 'web and b')" "a,b,c,"
+is "… and not all of them" "$(around -A 1 'web and a')" "a,b,"
+is "streams are apart, in order of time" "$(around -C 1 'msg:=none or _msg:="web 2" or _msg:="db 3"')" "1,2,3,--,db 2,db 3,db 4,"
+is "-n is the last matches" "$(around -C 1 -n 1 'web and ("2" or "6")')" "5,6,7,"
+is "-m is the first of them" "$(around -C 1 -m 1 'web and ("2" or "6")')" "1,2,3,"
+is "-r is backwards" "$(around -C 1 -r 'web and ("2" or "6")')" "7,6,5,--,3,2,1,"
+is "pipes are behind the context" "$(around -C 1 -m 1 'web and "2" | fields _msg')" "1,2,3,"
+is "json parts them by a row" "$(logq -D "$scratch/ctx/store" -S @0 -A 1 -o json 'web and ("2" or "6")' | jq -r ._msg | tr '\n' ',')" "web 2,web 3,---,web 6,web 7,"
+is "context in a file" "$(logq -C 1 -o cat '"2" or "6"' "$scratch/ctx/db.log" | tr '\n' ',')" "db 1,db 2,db 3,--,db 5,db 6,db 7,"
+logq -f -C 1 "$app" >/dev/null
+is "-f -C is refused" $? 2
+
 # What of them.
 is "-F counts values" "$(logq -F level -o json "$app" | jq -s 'map(.count | tonumber) | add')" "$(grep -c . "$app")"
 like "-N lists fields" "$(logq -N -o cat "$app")" trace_id

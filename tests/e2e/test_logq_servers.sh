@@ -38,8 +38,11 @@ query='* | stats by (level) count() n | sort by (level)'
 is "stats are over all of them" "$(both "$query" -o json)" "$(logq "$query" -o json "$scratch"/logs/*.log)"
 is "-F too" "$(both -F service -o json | jq -s 'map(.count | tonumber) | add')" "$lines"
 is "pipes behind the merge" "$(both '* | fields _msg | limit 3' -o json | jq -c keys | sort -u)" '["_msg"]'
-both -C 1 -m 9 -o json 'level:ERROR' >"$scratch/context"
-check "context comes from each server" test -s "$scratch/context"
+both -C 1 -o json 'level:ERROR' >"$scratch/context"
+is "context comes from each server" "$(jq -r .service "$scratch/context" | sort -u | wc -l)" "$(both -o json 'level:ERROR' | jq -r .service | sort -u | sed '$a---' | wc -l)"
+is "each chunk is of one stream" "$(jq -r '[._msg, ._stream] | @tsv' "$scratch/context" | awk -F'\t' '$1 == "---" { stream = ""; next } stream && stream != $2 { bad++ } { stream = $2 } END { print bad + 0 }')" 0
+both -C 1 -m 9 'level:ERROR' >/dev/null
+is "-m around matches of several servers is refused" "$? $(err)" "2 logq: -n and -m don't go with -A, -B or -C over several servers: which rows are matches isn't known any more when they are merged"
 both no-such-word-at-all >/dev/null
 is "none is 1" $? 1
 both 'level:(' >/dev/null
