@@ -27,14 +27,14 @@ struct client {
 	http_line_fn *on_line;
 	void *ctx;
 	const atomic_bool *cancel;
+	int64_t start_ns, limit_ns;
 	struct err *reterr;
 };
 
 /* 0 when the socket is ready; -ECANCELED, -ETIMEDOUT (limit 0: never). */
-static int wait_for(int fd, short events, const atomic_bool *cancel, int64_t limit_ns)
+static int wait_for(int fd, short events, const atomic_bool *cancel, int64_t start_ns,
+		    int64_t limit_ns)
 {
-	int64_t start = clock_mono_ns();
-
 	for (;;) {
 		struct pollfd p = {.fd = fd, .events = events};
 
@@ -42,7 +42,7 @@ static int wait_for(int fd, short events, const atomic_bool *cancel, int64_t lim
 			return -ECANCELED;
 		if (poll(&p, 1, LOOK_MS) > 0)
 			return 0;
-		if (limit_ns && clock_mono_ns() - start > limit_ns)
+		if (limit_ns && clock_mono_ns() - start_ns > limit_ns)
 			return -ETIMEDOUT;
 	}
 }
@@ -61,7 +61,7 @@ static int connect_socket(int family, const struct sockaddr *address, socklen_t 
 		return TAKE_FD(fd);
 	if (errno != EINPROGRESS)
 		return -errno;
-	r = wait_for(fd, POLLOUT, cancel, CONNECT_NS);
+	r = wait_for(fd, POLLOUT, cancel, clock_mono_ns(), CONNECT_NS);
 	if (r == 0 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
 		r = -errno;
 	return r < 0 ? r : error ? -error : TAKE_FD(fd);
@@ -147,14 +147,24 @@ static int connect_to(const char *server, const atomic_bool *cancel, struct err 
 	return port ? connect_tcp(host, port, cancel, reterr) : -ENOMEM;
 }
 
+/* The server's own limit comes first, with a better message; this is for one that hangs. */
+static int wait_for_server(struct client *c, short events)
+{
+	int r = wait_for(c->fd, events, c->cancel, c->start_ns, c->limit_ns);
+
+	if (r == -ETIMEDOUT)
+		return err_set(c->reterr, r, "no answer within the time limit");
+	return r < 0 ? err_set(c->reterr, r, "canceled") : 0;
+}
+
 static int send_all(struct client *c, struct span bytes)
 {
 	while (bytes.len) {
-		int r = wait_for(c->fd, POLLOUT, c->cancel, 0);
+		int r = wait_for_server(c, POLLOUT);
 		ssize_t n = r < 0 ? r : send(c->fd, bytes.ptr, bytes.len, MSG_NOSIGNAL);
 
 		if (r < 0)
-			return err_set(c->reterr, r, "canceled");
+			return r;
 		if (n < 0 && errno == EAGAIN)
 			continue;
 		if (n < 0)
@@ -177,10 +187,10 @@ static ssize_t receive(struct client *c)
 	if (buf_reserve(&c->in, 64 << 10) < 0)
 		return err_set(c->reterr, -EPROTO, "the reply's headers are too long");
 	do {
-		int r = wait_for(c->fd, POLLIN, c->cancel, 0);
+		int r = wait_for_server(c, POLLIN);
 
 		if (r < 0)
-			return err_set(c->reterr, r, "canceled");
+			return r;
 		n = recv(c->fd, c->in.ptr + c->in.len, c->in.cap - c->in.len, 0);
 	} while (n < 0 && (errno == EAGAIN || errno == EINTR));
 	if (n < 0)
@@ -351,12 +361,15 @@ static int send_request(struct client *c, const char *path, struct span form)
 	return r < 0 ? r : send_all(c, form);
 }
 
-int http_client_post(const char *server, const char *path, struct span form, http_line_fn *on_line,
-		     void *ctx, const atomic_bool *cancel, struct err *reterr)
+int http_client_post(const char *server, const char *path, struct span form, int64_t limit_ns,
+		     http_line_fn *on_line, void *ctx, const atomic_bool *cancel,
+		     struct err *reterr)
 {
 	struct client c = {.on_line = on_line,
 			   .ctx = ctx,
 			   .cancel = cancel,
+			   .start_ns = clock_mono_ns(),
+			   .limit_ns = limit_ns,
 			   .reterr = reterr,
 			   .in = BUF_INIT(HEAD_MAX + (128u << 10)),
 			   .line = BUF_INIT(LINE_MAX_BYTES)};

@@ -6,7 +6,7 @@
  * promised is an error, since then the answer isn't whole.
  *
  *	r = http_client_post("unix:/run/aggregator/aggregator.sock", "/api/v1/query",
- *			     body, on_line, ctx, &cancel, &err);
+ *			     body, 0, on_line, ctx, &cancel, &err);
  *
  * Bounded: headers to 64 KiB, a line of the body to 64 MiB.
  */
@@ -23,11 +23,13 @@ typedef int http_line_fn(void *ctx, unsigned status, struct span line);
 
 /*
  * `server` is unix:PATH, http://HOST:PORT or HOST:PORT.  0, or -ECONNREFUSED,
- * -ENOENT, -EPROTO, -ECANCELED (the flag, which is seen within 100 ms),
+ * -ENOENT, -EPROTO, -ECANCELED (the flag, which is seen within 100 ms), -ETIMEDOUT (nothing came until
+ * limit_ns after the start; 0 = no limit),
  * what on_line said, …, with text.
  */
-int http_client_post(const char *server, const char *path, struct span form, http_line_fn *on_line,
-		     void *ctx, const atomic_bool *cancel, struct err *reterr);
+int http_client_post(const char *server, const char *path, struct span form, int64_t limit_ns,
+		     http_line_fn *on_line, void *ctx, const atomic_bool *cancel,
+		     struct err *reterr);
 
 /* "&name=value", percent-encoded; without the & at the front. */
 void http_form_add(struct buf *form, const char *name, struct span value);

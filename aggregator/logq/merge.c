@@ -121,8 +121,8 @@ static int ask(struct server *server, int64_t since_ns, struct err *reterr)
 	}
 	if (form.failed)
 		return err_set(reterr, form.failed, "out of memory");
-	return http_client_post(server->url, merge->conf.path, buf_span(&form), queue_line, server,
-				&merge->stop, reterr);
+	return http_client_post(server->url, merge->conf.path, buf_span(&form),
+				merge->conf.limit_ns, queue_line, server, &merge->stop, reterr);
 }
 
 /* With the lock held.  False: it is to end. */

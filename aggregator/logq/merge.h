@@ -37,6 +37,7 @@ struct merge_conf {
 	const char *path; /* "/api/v1/query" */
 	struct span form; /* all but `start` */
 	int64_t since_ns; /* its `start`; INT64_MIN = none */
+	int64_t limit_ns; /* a server that hangs has failed then; 0 = never */
 	bool newest_first;
 	bool follow;
 	const atomic_bool *cancel;

@@ -8,6 +8,8 @@
 #include "common/data/timestamp.h"
 #include <errno.h>
 
+#define GRACE_NS NS_PER_SEC /* for the server to say that the time is over */
+
 const char *remote_default(void)
 {
 	static const char *const sockets[] = {"/run/aggregator/aggregator.sock",
@@ -106,16 +108,17 @@ int remote_run(const struct options *opts, struct ask *ask, const struct span *s
 {
 	_cleanup_(buf_release) struct buf form = BUF_INIT(4 * QUERY_TEXT_MAX);
 	int64_t start_ns = clock_mono_ns();
-	struct merge_conf conf = {.servers = servers,
-				  .nservers = n,
-				  .path = opts->follow ? "/api/v1/tail" : "/api/v1/query",
-				  .since_ns =
-					  ask->has_time_range && (!opts->follow || ask->since_given)
-						  ? ask->min_time
-						  : INT64_MIN,
-				  .newest_first = ask->newest_first,
-				  .follow = opts->follow,
-				  .cancel = &logq_cancel};
+	struct merge_conf conf = {
+		.servers = servers,
+		.nservers = n,
+		.path = opts->follow ? "/api/v1/tail" : "/api/v1/query",
+		.since_ns = ask->has_time_range && (!opts->follow || ask->since_given)
+				    ? ask->min_time
+				    : INT64_MIN,
+		.limit_ns = opts->timeout && !opts->follow ? opts->timeout + GRACE_NS : 0,
+		.newest_first = ask->newest_first,
+		.follow = opts->follow,
+		.cancel = &logq_cancel};
 	struct merge *merge;
 	int r;
 

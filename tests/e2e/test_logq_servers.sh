@@ -58,6 +58,19 @@ is "all of them is 2" $? 2
 "$bin/logq" -S @0 "${servers[@]}" '*' 2>"$scratch/logq.err" | head -n 1 >/dev/null
 is "a reader that leaves is no error" "${PIPESTATUS[0]}" 0
 
+# One that is slow is waited for, and not longer than --timeout.
+kill -STOP "$(pid_of server.b)"
+start slow "$bin/logq" -S @0 "${servers[@]}" -o json
+both --timeout 1s -o json >"$scratch/partial"
+is "one that hangs is 3: partial" $? 3
+like "and named" "$(err)" "partial: unix:$scratch/store.b/aggregator.sock: no answer within the time limit"
+check "the rows of the other are printed" test -s "$scratch/partial"
+check "the slow one is waited for" running slow
+kill -CONT "$(pid_of server.b)"
+reap slow
+is "until it has answered" "$status" 0
+check "in order of time all the same" cmp <(jq -r ._time "$scratch/all") <(jq -r ._time "$scratch/slow.out")
+
 # Follow: of both, and it can be ended.
 start follow "$bin/logq" -f -S @0 "${servers[@]}" -o json
 followed() { [ "$(wc -l <"$scratch/follow.out")" -ge "$lines" ]; }
