@@ -1,6 +1,7 @@
 /* local.c - open what is asked, run the query, print its rows. */
 #include "aggregator/logq/local.h"
 #include "aggregator/logq/feed.h"
+#include "aggregator/logq/notice.h"
 #include "aggregator/logq/relay.h"
 #include "aggregator/query/tail.h"
 #include "aggregator/store/store.h"
@@ -46,7 +47,7 @@ static int open_index(struct local *local, struct err *reterr)
 		return r;
 	notices = store_notices(local->store, &n);
 	for (size_t i = 0; i < n; i++)
-		fprintf(stderr, "logq: %s: %.*s\n", path, SPAN_FMT(notices[i]));
+		notice("%s: %.*s", path, SPAN_FMT(notices[i]));
 	r = source_store_open(local->store, &local->source);
 	return r < 0 ? err_set(reterr, r, "out of memory") : 0;
 }

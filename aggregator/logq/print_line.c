@@ -14,9 +14,11 @@ struct span out_row_get(const struct out_row *row, const char *name)
 	return SPAN("");
 }
 
-static void put_level(const struct style *style, struct span level, struct buf *out)
+/* A service that logs no levels leaves the column empty. */
+static void put_level(const struct style *style, struct span level, bool keep_column,
+		      struct buf *out)
 {
-	if (!level.len)
+	if (!level.len && !keep_column)
 		return;
 	style_paint(style, style_level(level), level, out);
 	for (size_t n = style_columns(level); n < LEVEL_COLUMNS; n++)
@@ -36,7 +38,7 @@ static void put_head(const struct style *style, const struct out_row *row, bool 
 		style_end(style, out);
 		buf_putc(out, ' ');
 	}
-	put_level(style, out_row_get(row, "level"), out);
+	put_level(style, out_row_get(row, "level"), service.len > 0, out);
 	if (service.len) {
 		style_paint(style, PAINT_SERVICE, service, out);
 		buf_puts(out, SPAN(": "));

@@ -3,6 +3,7 @@
 #include "aggregator/logq/chunks.h"
 #include "aggregator/logq/hint.h"
 #include "aggregator/logq/local.h"
+#include "aggregator/logq/notice.h"
 #include "aggregator/logq/pager.h"
 #include "aggregator/logq/place.h"
 #include "aggregator/logq/print.h"
@@ -45,13 +46,11 @@ int show_error(const struct ask *ask, const struct err *err)
 	_cleanup_(buf_release) struct buf text = BUF_INIT(1 << 20);
 
 	if (!ask->syntax) {
-		fprintf(stderr, "logq: %s\n", err->text);
+		notice("%s", err->text);
 		return LOGQ_ERROR;
 	}
 	lex_print_error(&text, buf_span(&ask->text), err, stderr_width());
-	if (text.len && text.ptr[text.len - 1] != '\n')
-		buf_putc(&text, '\n');
-	fwrite(text.ptr, 1, text.len, stderr);
+	notice_lines(buf_span(&text));
 	return LOGQ_ERROR;
 }
 
@@ -217,7 +216,7 @@ static int finish(struct way *way, int r, const struct answer *answer, struct er
 		r = p < 0 ? p : r;
 	}
 	if (way->place && answer->partial)
-		fprintf(stderr, "logq: the cursor stays where it was\n");
+		notice("the cursor stays where it was");
 	else if (way->place && r != -EPIPE && !pager_was_left() && (r >= 0 || logq_cancel))
 		r = place_save(way->place, reterr);
 	return r;
@@ -237,7 +236,7 @@ static int conclude(const struct options *opts, const struct ask *ask, int r, ui
 		    const struct answer *answer, const struct err *err)
 {
 	if (opts->stats && answer->cost.len)
-		fprintf(stderr, "logq: %.*s\n", SPAN_FMT(buf_span(&answer->cost)));
+		notice("%.*s", SPAN_FMT(buf_span(&answer->cost)));
 	if (logq_cancel && !pager_was_left())
 		return LOGQ_INTERRUPTED;
 	if (r == -EPIPE || logq_cancel)
@@ -245,8 +244,7 @@ static int conclude(const struct options *opts, const struct ask *ask, int r, ui
 	if (r < 0)
 		return show_error(ask, err);
 	if (answer->partial) {
-		fprintf(stderr, "logq: the answer is partial: %.*s\n",
-			SPAN_FMT(span_trim(buf_span(&answer->why))));
+		notice("the answer is partial: %.*s", SPAN_FMT(span_trim(buf_span(&answer->why))));
 		return LOGQ_PARTIAL;
 	}
 	if (rows)

@@ -111,5 +111,8 @@ void lex_print_error(struct buf *out, struct span query, const struct err *err, 
 	column = text_width(span_take(line, at)) + (cut > 0);
 	for (unsigned i = 0; i < column; i++)
 		buf_putc(out, ' ');
-	buf_printf(out, "^ %s\n", err->text);
+	if (width && column + 2 + text_width(span_cstr(err->text)) > width)
+		buf_printf(out, "^\n%s\n", err->text); /* from the margin it wraps less */
+	else
+		buf_printf(out, "^ %s\n", err->text);
 }

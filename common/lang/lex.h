@@ -153,6 +153,8 @@ int lex_suggest(struct lex *lex, struct span given, const char *words);
  *
  *	_time:5m | stats cout() by (level)
  *	                 ^ unknown function `cout`; did you mean `count`?
+ *
+ * Where that is wider than `width` the message has a line of its own.
  */
 void lex_print_error(struct buf *out, struct span query, const struct err *err, unsigned width);
 

@@ -123,9 +123,14 @@ is "a pipe has none" "$("$bin/logq" "$app" | grep -c $'\033')" 0
 long=$(printf 'word%02d ' {1..30})
 screen=$(see 40x20 "$long" 'level:(' "$app")
 is "an error is 2" "$?" 2
-like "a long query is cut around the caret" "$screen" $'^….*level:\\(\n *\\^ '
+like "a long query is cut around the caret" "$screen" $'^….*level:\\(.*\n *\\^\nexpected '
 caret=$(sed -n 2p <<<"$screen" | sed 's/\^.*//')
 check "the caret is on the screen" test "${#caret}" -lt 40
+
+for wrong in $'x \e[31m(' $'no\e[31m.log' $'-o\e[31m' "--server=unix:/$(printf '\033[31m')"; do
+	see 80x20 "$wrong" >/dev/null
+	check "an error does not repeat escapes: $(tr -d '\033' <<<"$wrong")" bash -c "! grep -q $'\033' '$raw'"
+done
 
 # A query that waits: progress on stderr, gone without a trace; stdout has rows only.
 mkfifo "$scratch/slow"

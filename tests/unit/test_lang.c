@@ -407,7 +407,8 @@ static void test_carets(void **state)
 		SPAN("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa b:! cccccccccccccccccc |"),
 		20,
 		"…cccccccccccccc |\n"
-		"                ^ only filters can stand here, no pipes, found `|`\n");
+		"                ^\n"
+		"only filters can stand here, no pipes, found `|`\n");
 }
 
 static void test_limits(void **state)
