@@ -11,6 +11,9 @@
 
 #define HOUR (3600 * NS_PER_SEC)
 
+/* Rows with the number of their commit, which place.h takes out again. */
+#define CURSOR_PIPES "copy _commit as log.commit | sort by (_time, log.offset)"
+
 /* A word of the command line that names a file. */
 static bool looks_like_file(struct span word)
 {
@@ -252,6 +255,8 @@ static int set_order(struct ask *ask, const struct options *opts, int64_t now_ns
 		ask->limit = (uint64_t)opts->max_rows;
 	if (last && (!ask->limit || (uint64_t)opts->lines < ask->limit))
 		ask->limit = (uint64_t)opts->lines;
+	if (opts->cursor_file.len)
+		return join_pipes(ask, CURSOR_PIPES, now_ns, reterr);
 	ask->context = shorthand_context(opts, last || opts->reverse, &context);
 	if (ask->context) {
 		ask->limit = 0;
@@ -340,12 +345,25 @@ static size_t first_counting_pipe(const struct query *query)
 	return i;
 }
 
+/* Of the query as it was asked: those that a cursor joined to it don't count. */
+static struct span blocking_pipe(struct ask *ask, const struct options *opts)
+{
+	struct query asked = *ask->query;
+
+	if (opts->cursor_file.len) {
+		asked.pipes += ask->order->npipes;
+		asked.npipes -= ask->order->npipes;
+	}
+	return query_first_blocking_pipe(&asked);
+}
+
 /* Followed: rows up to the first pipe that sums up. */
 static int split_follow(struct ask *ask, const struct options *opts, struct err *reterr)
 {
-	struct span name = query_first_blocking_pipe(ask->query);
+	struct span name = blocking_pipe(ask, opts);
+	size_t order = opts->cursor_file.len ? ask->order->npipes : 0;
 	bool here = name.len || opts->servers.len > 1 || opts->cursor_file.len;
-	size_t from = here ? 0 : first_counting_pipe(ask->query);
+	size_t from = here ? order : first_counting_pipe(ask->query);
 
 	if (name.len && !sums_up(name))
 		return err_set(reterr, -EINVAL,
@@ -366,7 +384,15 @@ int ask_split(struct ask *ask, const struct options *opts, int64_t now_ns, struc
 
 	if (opts->follow)
 		return split_follow(ask, opts, reterr);
-	if (opts->servers.len < 2 && !opts->cursor_file.len && !ask->context)
+	if (opts->cursor_file.len) {
+		cut_pipes(ask, ask->order->npipes);
+		return opts->max_rows >= 0 && ask->rest.npipes
+			       ? err_set(reterr, -EINVAL,
+					 "--cursor-file with pipes doesn't go with -m: write "
+					 "`| limit N`")
+			       : 0;
+	}
+	if (opts->servers.len < 2 && !ask->context)
 		return 0;
 	if (!ask->order && begins_with_context(ask->query))
 		ask->context = true;
@@ -376,9 +402,6 @@ int ask_split(struct ask *ask, const struct options *opts, int64_t now_ns, struc
 	if (r < 0)
 		return r;
 	cut_pipes(ask, order);
-	if (opts->cursor_file.len && opts->max_rows >= 0 && ask->rest.npipes)
-		return err_set(reterr, -EINVAL,
-			       "--cursor-file with pipes: write `limit` before them instead of -m");
 	return 0;
 }
 
@@ -448,6 +471,27 @@ int ask_init(struct ask *ask, struct options *opts, int64_t now_ns, struct err *
 	return r;
 }
 
+int ask_resume(struct ask *ask, uint64_t commit, struct err *reterr)
+{
+	struct query *later;
+	char text[64];
+	int r;
+
+	/* Rows in memory have no number yet, and are left to a later run. */
+	snprintf(text, sizeof(text), "_commit:>%llu", (unsigned long long)commit);
+	r = query_parse(span_cstr(text), 0, &query_lang_ops, &later, reterr);
+	if (r < 0)
+		return r;
+	if (!ask->later)
+		ask->resumed_kids[1] = ask->query->filter;
+	query_free(ask->later);
+	ask->later = later;
+	ask->resumed_kids[0] = later->filter;
+	ask->resumed = (struct filter){.kind = FILTER_AND, .kids = ask->resumed_kids, .nkids = 2};
+	ask->query->filter = &ask->resumed;
+	return 0;
+}
+
 void ask_release(struct ask *ask)
 {
 	if (ask->query && ask->filter)
@@ -459,6 +503,7 @@ void ask_release(struct ask *ask)
 	query_free(ask->query);
 	query_free(ask->flags);
 	query_free(ask->order);
+	query_free(ask->later);
 	free(ask->joined_pipes);
 	buf_release(&ask->text);
 	vec_release(&ask->files);

@@ -26,6 +26,8 @@
 #include "aggregator/query/query.h"
 #include "common/base/vec.h"
 
+struct place;
+
 struct ask {
 	struct buf text; /* what the user typed, and the pipes that flags put behind it */
 	struct query *query;
@@ -40,11 +42,17 @@ struct ask {
 	uint64_t limit;             /* rows to print; 0 = all */
 	struct view view;           /* how -o auto shows the answer */
 
+	struct place *place; /* of --cursor-file; borrowed, NULL = none */
+
 	/* What was joined to the query, and what it was before. */
 	struct query *flags, *order;
 	struct filter joined, negated, *kids[2], *negated_kid[1], *filter;
 	void **pipes, **joined_pipes;
 	size_t npipes;
+
+	/* After ask_resume(): only rows of later commits. */
+	struct query *later;
+	struct filter resumed, *resumed_kids[2];
 
 	/* After ask_split(): the pipes that run here, over what `query` gives; none: npipes is 0. */
 	struct query rest;
@@ -67,6 +75,9 @@ int ask_init(struct ask *ask, struct options *opts, int64_t now_ns, struct err *
  *	  query                             rest
  */
 int ask_split(struct ask *ask, const struct options *opts, int64_t now_ns, struct err *reterr);
+
+/* For place.h: only rows that became durable after this commit, 0 = any; again for the next one. */
+int ask_resume(struct ask *ask, uint64_t commit, struct err *reterr);
 
 void ask_release(struct ask *ask);
 

@@ -2,6 +2,7 @@
 #include "aggregator/logq/local.h"
 #include "aggregator/logq/feed.h"
 #include "aggregator/logq/notice.h"
+#include "aggregator/logq/place.h"
 #include "aggregator/logq/relay.h"
 #include "aggregator/query/tail.h"
 #include "aggregator/store/store.h"
@@ -129,6 +130,12 @@ static int run(struct local *local, struct ask *ask, struct answer *answer, stru
 	struct query_result result = {0};
 	int r;
 
+	if (ask->place) {
+		r = ask_resume(ask, place_commit(ask->place, 0), reterr);
+		if (r < 0)
+			return r;
+		local->sink->source = 0;
+	}
 	if (local->opts->follow && local->store)
 		r = follow_index(local, ask, &conf, &result, reterr);
 	else

@@ -111,10 +111,11 @@ static void wait_for_news(struct merge *merge)
 static int ask(struct server *server, int64_t since_ns, struct err *reterr)
 {
 	struct merge *merge = server->merge;
-	_cleanup_(buf_release) struct buf form = BUF_INIT(merge->conf.form.len + 256);
+	struct span bare = merge->conf.forms[server - merge->servers];
+	_cleanup_(buf_release) struct buf form = BUF_INIT(bare.len + 256);
 	char text[TIMESTAMP_TEXT_LEN];
 
-	buf_puts(&form, merge->conf.form);
+	buf_puts(&form, bare);
 	if (since_ns != INT64_MIN) {
 		timestamp_format(text, since_ns);
 		http_form_add(&form, "start", span_of(text, sizeof(text)));
@@ -244,7 +245,10 @@ static int parse_line(struct server *server)
 		if (span_eq(names[i], SPAN("_time")))
 			(void)timestamp_parse(texts[i], &server->time); /* else it stays 0 */
 	}
-	server->row = (struct merge_row){.names = names, .texts = texts, .n = rec.nfields};
+	server->row = (struct merge_row){.names = names,
+					 .texts = texts,
+					 .n = rec.nfields,
+					 .server = (size_t)(server - server->merge->servers)};
 	server->has_row = true;
 	return 0;
 }

@@ -34,10 +34,10 @@
 struct merge_conf {
 	const struct span *servers;
 	size_t nservers;
-	const char *path; /* "/api/v1/query" */
-	struct span form; /* all but `start` */
-	int64_t since_ns; /* its `start`; INT64_MIN = none */
-	int64_t limit_ns; /* a server that hangs has failed then; 0 = never */
+	const char *path;         /* "/api/v1/query" */
+	const struct span *forms; /* one for each server; all but `start` */
+	int64_t since_ns;         /* their `start`; INT64_MIN = none */
+	int64_t limit_ns;         /* a server that hangs has failed then; 0 = never */
 	bool newest_first;
 	bool follow;
 	const atomic_bool *cancel;
@@ -47,6 +47,7 @@ struct merge_conf {
 struct merge_row {
 	const struct span *names, *texts;
 	size_t n;
+	size_t server;
 };
 
 /* How one server ended. */

@@ -376,15 +376,16 @@ int options_check(const struct options *opts, struct err *reterr)
 	} conflicts[] = {
 		{HAS_FOLLOW, HAS_REVERSE | HAS_UNTIL, "-f has no end: it doesn't go with -r or -U"},
 		{HAS_FOLLOW, HAS_LINES,
-		 "-f begins now, or where -S says: it doesn't go with -n (-m stops after N rows)"},
+		 "-f doesn't go with -n: -S 5m begins five minutes ago, -m stops after N rows"},
 		{HAS_FOLLOW, HAS_CONTEXT,
 		 "-f doesn't go with -A, -B or -C: what comes after a row isn't known yet"},
 		{HAS_CURSOR, HAS_REVERSE | HAS_LINES,
 		 "--cursor-file goes forward in time: it doesn't go with -r or -n (-m stops after "
 		 "N rows)"},
+		{HAS_CURSOR, HAS_CONTEXT,
+		 "--cursor-file doesn't go with -A, -B or -C: rows around others would come twice"},
 		{HAS_CURSOR, HAS_UNTIL, "--cursor-file doesn't go with -U"},
 		{HAS_CURSOR, HAS_BUS, "--cursor-file doesn't go with --bus"},
-		{HAS_CURSOR, HAS_CONTEXT, "--cursor-file doesn't go with -A, -B or -C"},
 		{HAS_CONTEXT, HAS_COUNT | HAS_HISTOGRAM | HAS_LIST,
 		 "-A, -B and -C show rows: they don't go with -c, -F, -N, --patterns or "
 		 "--histogram"},

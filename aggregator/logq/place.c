@@ -5,30 +5,36 @@
 #include "common/base/io.h"
 #include "common/base/num.h"
 #include "common/base/vec.h"
-#include "common/data/timestamp.h"
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 
-#define FILE_BYTES (PLACE_ROWS_MAX * 40u + 1024)
-#define SAVE_NS    NS_PER_SEC /* while following */
+#define FILE_BYTES (PLACE_ROWS_MAX * 24u + (1u << 20))
 
-/* A row that was shown. */
+/* A row that an earlier run has shown. */
 struct shown {
 	uint64_t hash;
-	int64_t time;
-	bool again; /* of an earlier run, and this run has met it */
+	bool again; /* this run has met it */
+};
+
+struct place_source {
+	char *name;
+	uint64_t at;     /* rows up to this commit were shown */
+	uint64_t newest; /* of the rows of this round */
 };
 
 struct place {
 	struct row_sink sink, *next;
-	bool direct;
+	bool direct, full;
 	char *path;
 	uint64_t query_hash;
-	int64_t floor, newest;
-	VEC(struct shown) before; /* by earlier runs, in order of hashes */
-	VEC(struct shown) now;    /* by this one */
-	bool changed;
-	int64_t saved_ns;
+	int64_t since;
+	VEC(struct place_source) sources;
+	VEC(size_t) asked;        /* sources[] of those of this run, by their number there */
+	VEC(struct shown) before; /* by earlier runs, beyond `at`; in order of hashes */
+	VEC(uint64_t) now;        /* by this one; emptied at the end of a round */
+	size_t forgotten;         /* rows of the round that `now` has no room for */
+	VEC(struct span) names, texts;
 	struct buf file;
 };
 
@@ -37,13 +43,6 @@ static int by_hash(const void *left, const void *right)
 	const struct shown *a = left, *b = right;
 
 	return a->hash < b->hash ? -1 : a->hash > b->hash;
-}
-
-static int by_time(const void *left, const void *right)
-{
-	const struct shown *a = left, *b = right;
-
-	return a->time < b->time ? -1 : a->time > b->time;
 }
 
 /* Of all that a row shows, in any order of its fields. */
@@ -79,55 +78,56 @@ static bool was_shown(struct place *place, uint64_t hash)
 	return false;
 }
 
-/* The oldest half goes, and what comes from its time will not be shown any more. */
-static int forget_half(struct place *place)
+/* The row without its commit to place->names and texts.  The commit, or -errno. */
+static int64_t take_row(struct place *place, const struct span *names, const struct span *texts,
+			size_t n, uint64_t *ret_hash)
 {
-	size_t half = place->now.len / 2;
+	int64_t commit = 0;
 
-	qsort(place->now.ptr, place->now.len, sizeof(*place->now.ptr), by_time);
-	place->floor = place->now.ptr[half].time;
-	while (half > 0 && place->now.ptr[half - 1].time == place->floor)
-		half--;
-	if (half == 0)
-		return -ENOBUFS; /* a million rows of one instant */
-	memmove(place->now.ptr, place->now.ptr + half,
-		(place->now.len - half) * sizeof(*place->now.ptr));
-	place->now.len -= half;
-	return 0;
+	place->names.len = place->texts.len = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (span_eq(names[i], PLACE_FIELD)) {
+			(void)num_parse_i64(texts[i], &commit); /* else it stays 0 */
+			continue;
+		}
+		if (span_eq(names[i], SPAN("_commit")))
+			continue;
+		if (vec_push(&place->names, names[i]) < 0 || vec_push(&place->texts, texts[i]) < 0)
+			return -ENOMEM;
+	}
+	*ret_hash = place_row_hash(place->names.ptr, place->texts.ptr, place->names.len);
+	return commit;
 }
 
 static int row(struct row_sink *sink, const struct span *names, const struct span *texts, size_t n)
 {
 	struct place *place = (struct place *)sink;
-	struct shown new = {.hash = place_row_hash(names, texts, n)};
-	bool timed = false;
+	struct place_source *source = &place->sources.ptr[place->asked.ptr[sink->source]];
+	uint64_t hash;
+	int64_t commit = take_row(place, names, texts, n, &hash);
 	int r;
 
-	for (size_t i = 0; i < n && !timed; i++)
-		timed = span_eq(names[i], SPAN("_time")) &&
-			timestamp_parse(texts[i], &new.time) == 0;
-	if (!timed || new.time < place->floor || was_shown(place, new.hash))
+	if (commit < 0)
+		return (int)commit;
+	if ((uint64_t)commit > source->newest)
+		source->newest = (uint64_t)commit;
+	hash ^= hash64(span_cstr(source->name));
+	if (place->full || was_shown(place, hash))
 		return 0;
-	r = place->now.len >= PLACE_ROWS_MAX ? forget_half(place) : 0;
-	if (r == 0)
-		r = vec_push(&place->now, new);
-	if (r < 0)
-		return r;
-	if (new.time > place->newest)
-		place->newest = new.time;
-	place->changed = true;
-	return place->next->row(place->next, names, texts, n);
+	if (place->now.len >= PLACE_ROWS_MAX)
+		place->forgotten++;
+	else if (vec_push(&place->now, hash) < 0)
+		return -ENOMEM;
+	r = place->next->row(place->next, place->names.ptr, place->texts.ptr, place->names.len);
+	place->full = r == 1;
+	return r == 1 && !place->direct ? 0 : r;
 }
 
 static int pause_rows(struct row_sink *sink)
 {
 	struct place *place = (struct place *)sink;
-	int r = place->next->pause(place->next);
 
-	if (r != 0 || !place->direct || !place->changed ||
-	    clock_mono_ns() - place->saved_ns < SAVE_NS)
-		return r;
-	return place_save(place, NULL);
+	return place->next->pause(place->next);
 }
 
 struct row_sink *place_sink(struct place *place, struct row_sink *next, bool direct)
@@ -138,47 +138,154 @@ struct row_sink *place_sink(struct place *place, struct row_sink *next, bool dir
 	return &place->sink;
 }
 
-int64_t place_floor(const struct place *place)
+bool place_is_full(const struct place *place)
 {
-	return place->floor;
+	return place->full && place->direct;
 }
 
-static void write_shown(const struct shown *shown, size_t n, int64_t floor, struct buf *out)
+void place_end_round(struct place *place)
 {
-	for (size_t i = 0; i < n; i++)
-		if (shown[i].time >= floor)
-			buf_printf(out, "%" PRId64 " %016" PRIx64 "\n", shown[i].time,
-				   shown[i].hash);
+	if (place_is_full(place))
+		return;
+	for (size_t i = 0; i < place->sources.len; i++) {
+		struct place_source *source = &place->sources.ptr[i];
+
+		if (source->newest > source->at)
+			source->at = source->newest;
+	}
+	/* What earlier runs had shown beyond their number has been passed by now. */
+	place->before.len = place->now.len = 0;
+	place->forgotten = 0;
+}
+
+int place_break_round(struct place *place)
+{
+	for (size_t i = 0; i < place->now.len; i++)
+		if (vec_push(&place->before, (struct shown){.hash = place->now.ptr[i]}) < 0)
+			return -ENOMEM;
+	place->now.len = 0;
+	for (size_t i = 0; i < place->before.len; i++)
+		place->before.ptr[i].again = false;
+	if (place->before.len)
+		qsort(place->before.ptr, place->before.len, sizeof(*place->before.ptr), by_hash);
+	return 0;
+}
+
+int64_t place_since(const struct place *place)
+{
+	return place->since;
+}
+
+uint64_t place_commit(const struct place *place, size_t i)
+{
+	return place->sources.ptr[place->asked.ptr[i]].at;
+}
+
+static struct place_source *find(struct place *place, struct span name)
+{
+	for (size_t i = 0; i < place->sources.len; i++)
+		if (span_eq(span_cstr(place->sources.ptr[i].name), name))
+			return &place->sources.ptr[i];
+	return NULL;
+}
+
+static int add_source(struct place *place, struct span name, uint64_t at)
+{
+	struct place_source source = {.name = strndup(name.ptr, name.len), .at = at};
+
+	if (!source.name)
+		return -ENOMEM;
+	if (vec_push(&place->sources, source) < 0) {
+		free(source.name);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/*
+ * What an index is called in the file: the whole path of its folder, also where
+ * the server's socket in it is named; else as the server is.  Free it.
+ */
+static char *source_name(struct span source)
+{
+	bool socket = span_starts(source, SPAN("unix:"));
+	struct span path = socket ? span_skip(source, 5) : source;
+	_cleanup_free_ char *copy = strndup(path.ptr, path.len);
+	_cleanup_free_ char *whole = copy ? realpath(copy, NULL) : NULL;
+	char *slash = whole ? strrchr(whole, '/') : NULL, name[PATH_MAX + 16];
+
+	if (!slash)
+		return strndup(source.ptr, source.len);
+	if (!socket)
+		return TAKE(whole);
+	*slash = '\0';
+	snprintf(name, sizeof(name), "%s/manifest.db", whole);
+	return access(name, F_OK) == 0 ? TAKE(whole) : strndup(source.ptr, source.len);
+}
+
+static bool known_source(struct place *place, const struct span *names, size_t n)
+{
+	bool known = place->sources.len == 0;
+
+	for (size_t i = 0; i < n; i++) {
+		_cleanup_free_ char *name = source_name(names[i]);
+
+		known |= name && find(place, span_cstr(name));
+	}
+	return known;
+}
+
+int place_sources(struct place *place, const struct span *names, size_t n, struct err *reterr)
+{
+	place->asked.len = 0;
+	if (!known_source(place, names, n))
+		return err_set(reterr, -EINVAL,
+			       "%s is a place in %s, and knows nothing of %.*s: remove it to begin "
+			       "anew",
+			       place->path, place->sources.ptr[0].name, SPAN_FMT(names[0]));
+	for (size_t i = 0; i < n; i++) {
+		_cleanup_free_ char *name = source_name(names[i]);
+		struct place_source *source = name ? find(place, span_cstr(name)) : NULL;
+		size_t at = source ? (size_t)(source - place->sources.ptr) : place->sources.len;
+
+		if (!name || (!source && add_source(place, span_cstr(name), 0) < 0) ||
+		    vec_push(&place->asked, at) < 0)
+			return err_set(reterr, -ENOMEM, "out of memory");
+	}
+	return 0;
 }
 
 int place_save(struct place *place, struct err *reterr)
 {
-	int64_t floor = place->floor;
-	int r;
-
-	if (place->newest > INT64_MIN + PLACE_LOOKBACK && place->newest - PLACE_LOOKBACK > floor)
-		floor = place->newest - PLACE_LOOKBACK;
+	if (place->direct && place->forgotten)
+		return err_set(reterr, -E2BIG,
+			       "%s stays as it was: the run was ended after more than %u rows",
+			       place->path, PLACE_ROWS_MAX);
 	buf_reset(&place->file);
-	buf_printf(&place->file, "logq cursor 1\nquery %016" PRIx64 "\nfloor %" PRId64 "\n",
-		   place->query_hash, floor);
-	write_shown(place->before.ptr, place->before.len, floor, &place->file);
-	write_shown(place->now.ptr, place->now.len, floor, &place->file);
+	buf_printf(&place->file, "logq cursor 2\nquery %016" PRIx64 "\nsince %" PRId64 "\n",
+		   place->query_hash, place->since);
+	for (size_t i = 0; i < place->sources.len; i++)
+		buf_printf(&place->file, "at %" PRIu64 " %s\n", place->sources.ptr[i].at,
+			   place->sources.ptr[i].name);
+	for (size_t i = 0; i < place->before.len; i++)
+		buf_printf(&place->file, "shown %016" PRIx64 "\n", place->before.ptr[i].hash);
+	/* Of pipes nobody knows what they have made of rows when they are interrupted. */
+	for (size_t i = 0; i < place->now.len && place->direct; i++)
+		buf_printf(&place->file, "shown %016" PRIx64 "\n", place->now.ptr[i]);
 	if (place->file.failed)
 		return err_set(reterr, place->file.failed, "%s: too many rows at a time",
 			       place->path);
-	r = io_replace_file(place->path, buf_span(&place->file), 0600, reterr);
-	place->changed = false;
-	place->saved_ns = clock_mono_ns();
-	return r;
+	return io_replace_file(place->path, buf_span(&place->file), 0600, reterr);
 }
 
 /* "WORD rest" → rest */
 static bool expect(struct span *text, struct span word, struct span *ret)
 {
-	struct span line;
+	struct span line, rest = *text;
 
-	if (!span_cut(text, '\n', &line) || !span_starts(line, word))
+	if (!span_cut(&rest, '\n', &line) || !span_starts(line, word))
 		return false;
+	*text = rest;
 	*ret = span_skip(line, word.len);
 	return true;
 }
@@ -201,32 +308,44 @@ static bool parse_hex(struct span text, uint64_t *ret)
 	return true;
 }
 
+static int parse_lines(struct place *place, struct span text)
+{
+	struct span rest, number;
+	int r = 0;
+
+	while (r == 0 && expect(&text, SPAN("at "), &rest)) {
+		uint64_t at;
+
+		if (!span_cut(&rest, ' ', &number) || num_parse_u64(number, &at) < 0 || !rest.len)
+			return -EINVAL;
+		r = add_source(place, rest, at);
+	}
+	while (r == 0 && expect(&text, SPAN("shown "), &rest)) {
+		struct shown shown = {0};
+
+		r = parse_hex(rest, &shown.hash) ? vec_push(&place->before, shown) : -EINVAL;
+	}
+	return r == 0 && text.len ? -EINVAL : r;
+}
+
 static int parse(struct place *place, struct span text, struct err *reterr)
 {
-	struct span rest, line, time;
+	struct span rest;
 	uint64_t hash;
+	int r;
 
-	if (!expect(&text, SPAN("logq cursor 1"), &rest) || rest.len ||
+	if (!expect(&text, SPAN("logq cursor "), &rest) || !span_eq(rest, SPAN("2")) ||
 	    !expect(&text, SPAN("query "), &rest) || !parse_hex(rest, &hash))
 		return err_set(reterr, -EINVAL, "%s is no cursor of logq", place->path);
 	if (hash != place->query_hash)
 		return err_set(reterr, -EINVAL,
 			       "%s belongs to another query: remove it to begin anew", place->path);
-	if (!expect(&text, SPAN("floor "), &rest) || num_parse_i64(rest, &place->floor) < 0)
+	if (!expect(&text, SPAN("since "), &rest) || num_parse_i64(rest, &place->since) < 0)
 		return err_set(reterr, -EINVAL, "%s is damaged", place->path);
-	while (text.len && span_cut(&text, '\n', &line)) {
-		struct shown shown = {0};
-
-		if (!line.len)
-			continue;
-		if (!span_cut(&line, ' ', &time) || num_parse_i64(time, &shown.time) < 0 ||
-		    !parse_hex(line, &shown.hash))
-			return err_set(reterr, -EINVAL, "%s is damaged", place->path);
-		if (shown.time > place->newest)
-			place->newest = shown.time;
-		if (vec_push(&place->before, shown) < 0)
-			return err_set(reterr, -ENOMEM, "out of memory");
-	}
+	r = parse_lines(place, text);
+	if (r < 0)
+		return err_set(reterr, r, r == -ENOMEM ? "%s: out of memory" : "%s is damaged",
+			       place->path);
 	if (place->before.len)
 		qsort(place->before.ptr, place->before.len, sizeof(*place->before.ptr), by_hash);
 	return 0;
@@ -236,8 +355,14 @@ void place_free(struct place *place)
 {
 	if (!place)
 		return;
+	for (size_t i = 0; i < place->sources.len; i++)
+		free(place->sources.ptr[i].name);
+	vec_release(&place->sources);
+	vec_release(&place->asked);
 	vec_release(&place->before);
 	vec_release(&place->now);
+	vec_release(&place->names);
+	vec_release(&place->texts);
 	buf_release(&place->file);
 	free(place->path);
 	free(place);
@@ -253,8 +378,7 @@ int place_open(struct span path, uint64_t query_hash, int64_t since_ns, struct p
 	if (!place)
 		return err_set(reterr, -ENOMEM, "out of memory");
 	*place = (struct place){.query_hash = query_hash,
-				.floor = since_ns,
-				.newest = INT64_MIN,
+				.since = since_ns,
 				.path = strndup(path.ptr, path.len),
 				.file = BUF_INIT(2 * FILE_BYTES)};
 	if (!place->path)

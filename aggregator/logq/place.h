@@ -1,36 +1,42 @@
 /*
- * place.h - where the run before ended: which rows earlier runs have shown, kept in a file.
+ * place.h - where the run before ended, kept in a file.
  *
- * The file has the time from where to look again, and a hash of each row that
- * was shown since then.  Rows of one time, and rows that arrive late, up to
- * PLACE_LOOKBACK behind the newest, are told apart by their hash; two equal
- * rows are two.
+ * Each durable row has the number of its commit (store.h), and a commit is seen
+ * as a whole.  So the place in an index is one number: all rows up to it were
+ * shown, whatever their time and however parts were merged since, and the next
+ * run asks for greater ones.  What is still in memory comes with a later run.
+ * A run that ends early (-m, Ctrl-C) leaves the number and adds a hash of each
+ * row that it has shown; two equal rows are two.
  *
- *	logq cursor 1
+ *	logq cursor 2
  *	query 5f2a…				a hash of the filter
- *	floor 1772366400000000000		earlier rows are never shown
- *	1772366999123000000 9b1c…		a row: its time, its hash
+ *	since 1772366400000000000		earlier rows are never shown
+ *	at 17958319880 unix:/run/aggregator/aggregator.sock	a line for each index
+ *	shown 9b1c…				a row beyond it
  *
  * The file is replaced at once or not at all, after rows went out: rows may come
  * again when a run is killed, none is lost.
  *
- *	place_open("/var/lib/x/cursor", query_hash, since, &c, &err);
- *	ask->min_time = place_floor(c);
- *	sink = place_sink(c, next, true);
- *	…
- *	place_save(c, &err);
+ *	place_open("/var/lib/x/cursor", query_hash, since, &p, &err);
+ *	sink = place_sink(p, next, true);
+ *	place_sources(p, names, n, &err);
+ *	place_commit(p, 0) …			the query: `… _commit:>N | copy _commit as log.commit`
+ *	…					rows, sink->source says from which index
+ *	place_end_round(p);			every index has given all it had
+ *	place_save(p, &err);
  */
 #ifndef SLUICE_LOGQ_PLACE_H
 #define SLUICE_LOGQ_PLACE_H
 
 #include "aggregator/logq/row_sink.h"
-#include "common/base/clock.h"
 #include "common/base/err.h"
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PLACE_LOOKBACK (600 * NS_PER_SEC)
-#define PLACE_ROWS_MAX (1u << 20) /* the lookback is shorter where more rows are in it */
+#define PLACE_ROWS_MAX (1u << 20) /* of a run that ends early */
+
+/* The field with the number, in the rows that come in; it is taken out. */
+#define PLACE_FIELD SPAN("log.commit")
 
 struct place;
 
@@ -40,12 +46,27 @@ uint64_t place_row_hash(const struct span *names, const struct span *texts, size
 /* A file that isn't there is a beginning at `since_ns`.  -EINVAL: not a cursor, or another query's. */
 int place_open(struct span path, uint64_t query_hash, int64_t since_ns, struct place **ret,
 	       struct err *reterr);
-int64_t place_floor(const struct place *place);
+int64_t place_since(const struct place *place);
 /*
- * New rows go to `next`.  `direct`: they are out when its pause() has returned,
- * so the place may be saved while following.
+ * The indexes of this run, as folders or servers.  The socket in the folder of an
+ * index is that index.  A new one begins anew; -EINVAL when the file knows none of them.
+ */
+int place_sources(struct place *place, const struct span *names, size_t n, struct err *reterr);
+/* Rows of source i up to this commit were shown; 0 = none. */
+uint64_t place_commit(const struct place *place, size_t i);
+
+/*
+ * New rows go to `next`.  `direct`: they are out when its pause() has returned;
+ * else pipes take them, which are given all that is new, even when they want no more.
  */
 struct row_sink *place_sink(struct place *place, struct row_sink *next, bool direct);
+/* True if `next` wanted no more rows: the run has ended early. */
+bool place_is_full(const struct place *place);
+/* All rows there are were given: the numbers move on. */
+void place_end_round(struct place *place);
+/* An index went away in the middle of a round: what it has shown won't come again in the next. */
+int place_break_round(struct place *place);
+/* -E2BIG: ended early after too many rows. */
 int place_save(struct place *place, struct err *reterr);
 void place_free(struct place *place);
 

@@ -2,6 +2,7 @@
 #include "aggregator/logq/remote.h"
 #include "aggregator/logq/http_client.h"
 #include "aggregator/logq/merge.h"
+#include "aggregator/logq/place.h"
 #include "common/base/cleanup.h"
 #include "common/base/clock.h"
 #include "common/base/num.h"
@@ -47,6 +48,26 @@ static void write_form(const struct options *opts, const struct ask *ask, struct
 	}
 }
 
+/* What each server is asked; they differ in where a cursor stands in them. */
+static int write_forms(const struct options *opts, struct ask *ask, size_t n, struct arena *arena,
+		       struct span *forms, struct err *reterr)
+{
+	_cleanup_(buf_release) struct buf form = BUF_INIT(4 * QUERY_TEXT_MAX);
+
+	for (size_t i = 0; i < n; i++) {
+		int r = ask->place ? ask_resume(ask, place_commit(ask->place, i), reterr) : 0;
+
+		if (r < 0)
+			return r;
+		buf_reset(&form);
+		write_form(opts, ask, &form);
+		forms[i] = arena_dup(arena, buf_span(&form));
+		if (form.failed || !forms[i].ptr)
+			return err_set(reterr, -E2BIG, "the query is too long");
+	}
+	return 0;
+}
+
 /* 0 at the end of the answers, 1 when the sink has enough. */
 static int take_rows(struct merge *merge, struct row_sink *sink, struct query_progress *progress)
 {
@@ -57,6 +78,7 @@ static int take_rows(struct merge *merge, struct row_sink *sink, struct query_pr
 		r = merge_next(merge, &row);
 		if (r == 1 && progress)
 			atomic_fetch_add(&progress->rows_matched, 1);
+		sink->source = r == 1 ? row.server : 0;
 		if (r == 1)
 			r = sink->row(sink, row.names, row.texts, row.n);
 		else if (r == -EAGAIN)
@@ -106,7 +128,8 @@ static int sum_up(struct merge *merge, const struct span *servers, size_t n, int
 int remote_run(const struct options *opts, struct ask *ask, const struct span *servers, size_t n,
 	       struct row_sink *sink, struct answer *ret, struct err *reterr)
 {
-	_cleanup_(buf_release) struct buf form = BUF_INIT(4 * QUERY_TEXT_MAX);
+	_cleanup_(arena_release) struct arena arena;
+	_cleanup_free_ struct span *forms = calloc(n + 1, sizeof(*forms));
 	int64_t start_ns = clock_mono_ns();
 	struct merge_conf conf = {
 		.servers = servers,
@@ -122,10 +145,13 @@ int remote_run(const struct options *opts, struct ask *ask, const struct span *s
 	struct merge *merge;
 	int r;
 
-	write_form(opts, ask, &form);
-	if (form.failed)
-		return err_set(reterr, form.failed, "the query is too long");
-	conf.form = buf_span(&form);
+	arena_init(&arena, (n + 1) * 4 * QUERY_TEXT_MAX);
+	if (!forms)
+		return err_set(reterr, -ENOMEM, "out of memory");
+	r = write_forms(opts, ask, n, &arena, forms, reterr);
+	if (r < 0)
+		return r;
+	conf.forms = forms;
 	r = merge_open(&conf, &merge, reterr);
 	if (r < 0)
 		return r;

@@ -20,6 +20,7 @@ struct row_sink {
 	/* 0; 1: enough, and this row was the last; -EPIPE: nobody reads; … */
 	int (*row)(struct row_sink *sink, const struct span *names, const struct span *texts,
 		   size_t n);
+	size_t source; /* which of several servers the next row is of */
 	/* While following: nothing more for the moment, so show what was given. */
 	int (*pause)(struct row_sink *sink);
 };

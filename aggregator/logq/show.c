@@ -13,9 +13,11 @@
 #include "common/base/cleanup.h"
 #include "common/base/hash.h"
 #include <errno.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 
 #define TEMPLATE_BYTES (1u << 20)
+#define ROUND_MS       300 /* between two rounds of -f with a cursor */
 
 /* All that rows pass, last first.  Zeroed: nothing yet. */
 struct way {
@@ -29,6 +31,7 @@ struct way {
 	struct relay *relay;
 	struct chunks *chunks;
 	struct window *window;
+	bool drain; /* the relay shows what it has also when it is interrupted */
 	struct place *place;
 	struct row_sink *first;
 	uint64_t rows; /* that the window printed */
@@ -111,7 +114,9 @@ static int open_printer(struct way *way, const struct options *opts, const struc
 static int open_rest(struct way *way, const struct options *opts, struct ask *ask,
 		     struct err *reterr)
 {
-	const struct query_conf conf = {.cancel = &logq_cancel, .threads = 1};
+	/* What a cursor has let pass is shown before the end, so that it isn't lost. */
+	bool drain = opts->follow && opts->cursor_file.len;
+	const struct query_conf conf = {.cancel = drain ? NULL : &logq_cancel, .threads = 1};
 	int r = 0;
 
 	if (ask->windowed) {
@@ -126,6 +131,7 @@ static int open_rest(struct way *way, const struct options *opts, struct ask *as
 		return r;
 	}
 	if (ask->rest.npipes) {
+		way->drain = drain;
 		r = relay_open(&ask->rest, &conf, way->first, &way->relay, reterr);
 		if (r == 0)
 			way->first = relay_sink(way->relay);
@@ -163,7 +169,8 @@ static int open_cursor(struct way *way, const struct options *opts, struct ask *
 	if (r < 0)
 		return r;
 	way->first = place_sink(way->place, way->first, !way->relay && !way->window);
-	ask->min_time = place_floor(way->place);
+	ask->place = way->place;
+	ask->min_time = place_since(way->place);
 	ask->since_given = ask->min_time != INT64_MIN;
 	if (!ask->has_time_range)
 		ask->max_time = INT64_MAX;
@@ -176,10 +183,14 @@ static int ask_source(const struct options *opts, struct ask *ask, struct way *w
 {
 	struct span local = {0}, *servers;
 	size_t n = opts->servers.len;
-	int r;
+	int r = 0;
 
-	if (opts->dir.len || opts->bus.len || ask->files.len)
-		return local_run(opts, ask, way->first, answer, reterr);
+	if (opts->dir.len || opts->bus.len || ask->files.len) {
+		local = opt_text(opts->dir);
+		if (way->place)
+			r = place_sources(way->place, &local, 1, reterr);
+		return r < 0 ? r : local_run(opts, ask, way->first, answer, reterr);
+	}
 	if (!n && remote_default())
 		local = span_cstr(remote_default());
 	if (!n && !local.len)
@@ -191,18 +202,86 @@ static int ask_source(const struct options *opts, struct ask *ask, struct way *w
 	servers[0] = local;
 	for (size_t i = 0; i < n; i++)
 		servers[i] = opt_text(opts->servers.items[i]);
-	r = remote_run(opts, ask, servers, n ? n : 1, way->first, answer, reterr);
+	if (way->place)
+		r = place_sources(way->place, servers, n ? n : 1, reterr);
+	if (r == 0)
+		r = remote_run(opts, ask, servers, n ? n : 1, way->first, answer, reterr);
 	free(servers);
 	return r;
+}
+
+/* An index that may come back. */
+static bool went_away(int r)
+{
+	return r == -ECONNREFUSED || r == -ECONNRESET || r == -ENOENT || r == -EPROTO ||
+	       r == -EIO || r == -ETIMEDOUT || r == -EHOSTUNREACH;
+}
+
+/* Once, until there was a good round. */
+static void say_broken(bool *broken, int r, struct answer *answer, const struct err *err)
+{
+	if (!*broken && r < 0)
+		notice("%s; trying again", err->text);
+	else if (!*broken)
+		notice("%.*s; trying again", SPAN_FMT(span_trim(buf_span(&answer->why))));
+	*broken = true;
+	answer->partial = false;
+	buf_reset(&answer->why);
+}
+
+static int end_round(struct way *way, struct err *reterr)
+{
+	int r = way->first->pause(way->first);
+
+	return r == 0 && !way->relay && !way->window ? place_save(way->place, reterr) : r;
+}
+
+/*
+ * With a cursor each round asks for what was committed since the one before;
+ * following is asking again and again.
+ */
+static int ask_rounds(const struct options *opts, struct ask *ask, struct way *way,
+		      struct answer *answer, struct err *reterr)
+{
+	struct options round = *opts;
+	int r;
+
+	round.follow = 0;
+	for (bool began = false, broken = false;; began = true) {
+		buf_reset(&answer->cost);
+		r = ask_source(&round, ask, way, answer, reterr);
+		if (logq_cancel)
+			return r;
+		if (went_away(r) || answer->partial) {
+			if (!opts->follow || !began)
+				return r;
+			say_broken(&broken, r, answer, reterr);
+			r = place_break_round(way->place);
+		} else if (r == 0) {
+			broken = false;
+			place_end_round(way->place);
+			if (!opts->follow || place_is_full(way->place))
+				return r;
+			r = end_round(way, reterr);
+		}
+		if (r != 0)
+			return r;
+		poll(NULL, 0, ROUND_MS);
+	}
 }
 
 /* Answers that wait for the end of rows, then the printer's. */
 static int finish(struct way *way, int r, const struct answer *answer, struct err *reterr)
 {
+	bool dropped = way->relay && logq_cancel && !way->drain;
+
 	if (r >= 0 && way->chunks && !logq_cancel)
 		r = chunks_finish(way->chunks, reterr);
-	if (r >= 0 && way->relay && !logq_cancel)
-		r = relay_finish(way->relay, reterr);
+	if (way->relay && (logq_cancel ? way->drain : r >= 0)) {
+		int q = relay_finish(way->relay, reterr);
+
+		r = q < 0 ? q : r;
+	}
 	relay_free(way->relay);
 	way->relay = NULL;
 	if ((r >= 0 || logq_cancel) && way->window) {
@@ -217,7 +296,8 @@ static int finish(struct way *way, int r, const struct answer *answer, struct er
 	}
 	if (way->place && answer->partial)
 		notice("the cursor stays where it was");
-	else if (way->place && r != -EPIPE && !pager_was_left() && (r >= 0 || logq_cancel))
+	else if (way->place && r != -EPIPE && !pager_was_left() && !dropped &&
+		 (r >= 0 || logq_cancel))
 		r = place_save(way->place, reterr);
 	return r;
 }
@@ -281,7 +361,8 @@ int show(const struct options *opts, struct ask *ask, int64_t now_ns)
 		r = open_cursor(&way, opts, ask, now_ns, &err);
 	if (r == 0) {
 		answer.progress = progress_counters(way.progress);
-		r = ask_source(opts, ask, &way, &answer, &err);
+		r = way.place ? ask_rounds(opts, ask, &way, &answer, &err)
+			      : ask_source(opts, ask, &way, &answer, &err);
 		r = finish(&way, r, &answer, &err);
 	}
 	progress_stop(way.progress);

@@ -62,7 +62,7 @@ struct query_run {
 	struct source_scan *scan;
 	query_sink_fn *sink;
 	void *sink_ctx;
-	bool lists; /* query_lists_fields() */
+	bool lists;          /* query_lists_fields() */
 	size_t values_bytes; /* of its filters' sub-queries, in the query's memory */
 	uint64_t rows_out;
 	pthread_mutex_t sink_lock;

@@ -54,6 +54,14 @@ written=$((written + 1))
 wait_for 20 "a late row is indexed" indexed
 is "it is not missed" "$(next "${server[@]}" | jq -r ._msg)" late
 
+# However late: hours behind, and from before the beginning of the log.
+for late in 2026-03-01T09:00:00Z 2026-01-01T00:00:00Z 1999-01-01T00:00:00Z; do
+	write 1 $late
+	wait_for 20 "a row of $late is indexed" indexed
+	is "it is shown, and nothing else" "$(next "${server[@]}" | jq -r '._time[:19] + "Z"')" $late
+done
+is "then there is nothing new" "$(next -D "$store" | wc -l)" 0
+
 # Pipes work on what is new.
 write 5
 wait_for 20 "five more" indexed
@@ -84,8 +92,74 @@ echo nonsense >"$scratch/bad"
 logq -S @0 -D "$store" --cursor-file "$scratch/bad" >/dev/null
 is "what is no cursor is 2" $? 2
 like "and said" "$(err)" "is no cursor"
-logq -D "$store" --cursor-file "$cursor" -n 5 >/dev/null
-is "-n is 2" $? 2
+for wrong in '-n 5' '-r' '-C 1' '-U now' "--bus $bus" '-' "$scratch/logs/app.log"; do
+	# shellcheck disable=SC2086
+	logq --cursor-file "$cursor" $wrong </dev/null >/dev/null
+	is "$wrong is 2" $? 2
+	like "and said" "$(err)" "cursor-file"
+done
+logq -D "$store" --cursor-file "$cursor" -m 5 '* | fields _msg' >/dev/null
+is "-m with pipes is 2" $? 2
+mkdir "$scratch/other"
+next --server "unix:$scratch/other.sock" >/dev/null
+is "another index is 2" $? 2
+like "and said" "$(err)" "knows nothing of unix:$scratch/other.sock"
+head -c 60 "$cursor" >"$scratch/bad"
+logq -S @0 -D "$store" --cursor-file "$scratch/bad" >/dev/null
+is "a cut cursor is 2" $? 2
+
+# A reader that leaves, and a run that is killed, leave the cursor as it was.
+seq -f "%05g" 20000 | sed 's/.*/{"time":"2026-03-02T00:00:00Z","level":"info","msg":"many &"}/' >>"$scratch/logs/app.log"
+written=$((written + 20000))
+wait_for 30 "many rows are indexed" indexed
+cp "$cursor" "$scratch/before"
+"$bin/logq" -S @0 --cursor-file "$cursor" -D "$store" -o json 2>"$scratch/logq.err" | head -n 1 >/dev/null
+is "a reader that leaves is no error" "${PIPESTATUS[0]}" 0
+check "and the cursor stays" cmp "$cursor" "$scratch/before"
+mkfifo "$scratch/fifo"
+exec 9<>"$scratch/fifo"
+"$bin/logq" -S @0 --cursor-file "$cursor" -D "$store" -o json >"$scratch/fifo" 2>/dev/null &
+killed=$!
+is "a run whose reader is slow has written something" "$(head -c 1000 <&9 | wc -c)" 1000
+kill -9 $killed
+wait $killed 2>/dev/null
+check "killed: the cursor stays" cmp "$cursor" "$scratch/before"
+exec 9>&-
+"$bin/logq" -S @0 --cursor-file "$cursor" -D "$store" -o json >"$scratch/one" 2>/dev/null -m 7000
+is "-m 7000" "$(wc -l <"$scratch/one")" 7000
+next "${server[@]}" >"$scratch/two"
+is "and the others" "$(wc -l <"$scratch/two")" 13000
+is "each once" "$(cat "$scratch/one" "$scratch/two" | jq -r ._msg | sort -u | wc -l)" 20000
+
+# Run after run while rows come, parts are merged and the aggregator starts anew.
+rm "$cursor"
+next "${server[@]}" >/dev/null
+mkdir "$scratch/more"
+: >"$scratch/runs"
+start more "$bin/shipper" --state "$scratch/state2" --to "$bus" "$scratch/more/*.log"
+for round in {1..12}; do
+	for i in {1..50}; do
+		printf '{"time":"2026-02-%02dT%02d:00:00Z","level":"info","msg":"r%d"}\n' $((RANDOM % 28 + 1)) $((RANDOM % 24)) $((round * 100 + i))
+	done >>"$scratch/more/a.log"
+	written=$((written + 50))
+	if [ $((round % 2)) = 0 ]; then from=(-D "$store"); else from=("${server[@]}"); fi
+	next "${from[@]}" >>"$scratch/runs"
+	[ $round != 5 ] || wait_for 20 "rows of five rounds are indexed" indexed
+	if [ $round = 6 ]; then
+		kill -9 "$(pid_of aggregator)"
+		reap aggregator
+		start aggregator "$bin/aggregator" --config "$scratch/aggregator.yaml" --listen 127.0.0.1:0
+		answers() { logq "${server[@]}" -S @0 -c >/dev/null; }
+		wait_for 20 "the aggregator is back" answers
+	fi
+done
+wait_for 30 "all rounds are indexed" indexed
+next -D "$store" >>"$scratch/runs"
+is "each row was shown once" "$(jq -r ._msg "$scratch/runs" | sort | uniq -c | awk '{ print $1 }' | sort | uniq -c | tr -s ' ')" " 600 1"
+merged() { [ "$(ls "$store/parts" | wc -l)" -lt 12 ]; }
+wait_for 30 "parts were merged" merged
+is "merges make nothing new" "$(next -D "$store" | wc -l)" 0
+stop more
 
 # Follow, end, follow again.
 goes_on() { # NAME ROWS
@@ -108,6 +182,20 @@ for kind in dir server; do
 	is "each row once" "$(cat "$scratch/$kind".[12].out | wc -l)" 9
 done
 is "no temporary file is left" "$(ls -A "$scratch" | grep -c '^\.*cursor')" 1
+
+# -f outlives the server, and shows each row once.
+start back "$bin/logq" -f "${server[@]}" --cursor-file "$cursor" -o json
+write_now 3
+wait_for 20 "-f begins" goes_on back 3
+kill -9 "$(pid_of aggregator)"
+reap aggregator
+write_now 4
+says_so() { grep -q 'trying again' "$scratch/back.err"; }
+wait_for 20 "-f says that the server is gone" says_so
+start aggregator "$bin/aggregator" --config "$scratch/aggregator.yaml" --listen 127.0.0.1:0
+wait_for 20 "-f goes on when it is back" goes_on back 7
+stop back
+is "each row once" "$(wc -l <"$scratch/back.out")" 7
 
 # Stats of what is followed, a window at a time.
 start window "$bin/logq" -f --window 1s -o json "$scratch/logs/app.log" '* | stats by (level) count() n'
