@@ -47,7 +47,7 @@ static struct span random_message(uint64_t *seed, struct arena *arena)
 {
 	unsigned n = (unsigned)next_random(seed);
 
-	switch (pick(seed, 8)) {
+	switch (pick(seed, 12)) {
 	case 0:
 		return arena_printf(arena, "order %u red=%u5", n % 5000, n >> 8 & 3);
 	case 1:
@@ -58,6 +58,13 @@ static struct span random_message(uint64_t *seed, struct arena *arena)
 		return arena_printf(arena, "green-%08x,%03u red", n, n & 15);
 	case 4:
 		return arena_printf(arena, "%u5", n & 3);
+	case 5:
+		return arena_printf(arena, "took %ums, k%u x%u", n % 900, n >> 8 & 7, n >> 16 & 3);
+	case 6:
+		return arena_printf(arena, "0x%x:%uZ %us %ug %uf a%u", n & 0xfff, n % 60, n & 7,
+				    n & 3, n >> 8 & 255, n >> 16 & 1023);
+	case 7:
+		return arena_printf(arena, "id %08x%s", n | 0xa0000000, n & 1 ? "s" : "h");
 	default:
 		return arena_printf(arena, "red order_%u", n % 2000);
 	}
@@ -568,6 +575,20 @@ static struct store *index_table(const struct table *table, const char *dir)
 	return store;
 }
 
+/* Patterns of texts one by one, and of the shapes that a part keeps. */
+static void check_patterns(struct query_source *source, struct query_source *index)
+{
+	struct span text = SPAN("* | delete _time | patterns at msg by (a) limit 0 | "
+				"fields a, pattern, count");
+	struct lines expected = {0}, came = {0};
+
+	run_engine(text, source, 1, &expected);
+	run_engine(text, index, 2, &came);
+	compare(text, &expected, &came);
+	lines_release(&expected);
+	lines_release(&came);
+}
+
 static void check_table(uint64_t *seed, bool with_index)
 {
 	struct table *table = calloc(1, sizeof(*table));
@@ -586,6 +607,7 @@ static void check_table(uint64_t *seed, bool with_index)
 	for (unsigned i = 0; i < QUERIES_EACH; i++)
 		check_query(seed, table, source, index);
 	if (with_index) {
+		check_patterns(source, index);
 		source_close(index);
 		store_close(store);
 		scratch_remove(dir);

@@ -18,7 +18,7 @@ struct batch {
 	struct rows *rows;
 	struct map known; /* text without numbers → number of its pattern */
 	struct buf text;
-	struct span *list; /* the patterns, rows->n at most */
+	struct span *list; /* the patterns */
 	size_t nlist;
 };
 
@@ -52,13 +52,10 @@ static int add_pattern(struct batch *batch, union map_value *value)
 	return arena->overflowed ? -ENOMEM : 0;
 }
 
-/* The number of the message's pattern in the list, or -ENOMEM. */
-static int64_t pattern_of(struct batch *batch, struct span message)
+/* The number of the pattern of the text in batch->text in the list, or -ENOMEM. */
+static int64_t collapsed_pattern(struct batch *batch)
 {
 	bool added;
-
-	buf_reset(&batch->text);
-	text_collapse_nums(message, &batch->text);
 	union map_value *value = map_put(&batch->known, buf_span(&batch->text), &added);
 
 	if (!value)
@@ -68,8 +65,15 @@ static int64_t pattern_of(struct batch *batch, struct span message)
 	return added && add_pattern(batch, value) < 0 ? -ENOMEM : (int64_t)number;
 }
 
+static int64_t pattern_of(struct batch *batch, struct span message)
+{
+	buf_reset(&batch->text);
+	text_collapse_nums(message, &batch->text);
+	return collapsed_pattern(batch);
+}
+
 /* The number of each row's pattern; equal messages in a row are looked at once. */
-static int number_rows(struct batch *batch, const struct span *messages, uint32_t *numbers)
+static int number_texts(struct batch *batch, const struct span *messages, uint32_t *numbers)
 {
 	for (uint32_t i = 0; i < batch->rows->n; i++) {
 		if (i && span_eq(messages[i], messages[i - 1])) {
@@ -83,6 +87,94 @@ static int number_rows(struct batch *batch, const struct span *messages, uint32_
 		numbers[i] = (uint32_t)number;
 	}
 	return 0;
+}
+
+/* Not numbered (yet). */
+#define OPEN UINT32_MAX
+
+/* A list's texts have the patterns of their shapes, where a shape has just one. */
+static int number_shapes(struct batch *batch, const struct text_list *list, uint32_t *of_text)
+{
+	uint32_t *of_shape = ARENA_ARRAY(batch->rows->arena, uint32_t, (size_t)list->nshapes + 1);
+
+	if (!of_shape)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < list->nshapes; i++) {
+		buf_reset(&batch->text);
+		bool one = text_collapse_shape(&list->shapes[i], &batch->text);
+		int64_t number = one ? collapsed_pattern(batch) : OPEN;
+
+		if (number < 0)
+			return (int)number;
+		of_shape[i] = (uint32_t)number;
+	}
+	for (uint32_t i = 0; i < list->n; i++)
+		of_text[i] = of_shape[list->shape_of[i]];
+	return 0;
+}
+
+/* Those that rows have and that are still open. */
+static int number_open_texts(struct batch *batch, const struct column *column, uint32_t *of_text)
+{
+	struct text_list *list = column->list;
+	size_t words = BITMAP_WORDS((size_t)list->n + 1);
+	uint64_t *open = ARENA_ARRAY(batch->rows->arena, uint64_t, words);
+
+	if (!open)
+		return -ENOMEM;
+	for (uint32_t row = 0; row < column->nrows; row++) {
+		uint32_t text = column->numbers ? column->numbers[row] : row;
+
+		if (text < list->n && of_text[text] == OPEN)
+			bit_set(open, text);
+	}
+	int r = text_list_make(list, open, batch->rows->arena);
+
+	for (uint32_t i = 0; r >= 0 && i < list->n; i++) {
+		if (!bit_get(open, i))
+			continue;
+		int64_t number = pattern_of(batch, list->texts[i]);
+
+		if (number < 0)
+			return (int)number;
+		of_text[i] = (uint32_t)number;
+	}
+	return r;
+}
+
+static int number_list(struct batch *batch, const struct column *column, uint32_t *numbers)
+{
+	struct text_list *list = column->list;
+	uint32_t *of_text =
+		arena_alloc(batch->rows->arena, ((size_t)list->n + 1) * sizeof(*of_text));
+	int64_t none = pattern_of(batch, SPAN(""));
+
+	if (!of_text || none < 0)
+		return -ENOMEM;
+	memset(of_text, 0xff, ((size_t)list->n + 1) * sizeof(*of_text));
+	of_text[list->n] = (uint32_t)none;
+	int r = list->shape_of ? number_shapes(batch, list, of_text) : 0;
+
+	if (r >= 0)
+		r = number_open_texts(batch, column, of_text);
+	for (uint32_t row = 0; r >= 0 && row < column->nrows; row++)
+		numbers[row] = of_text[column->numbers ? column->numbers[row] : row];
+	return r;
+}
+
+static int number_rows(struct batch *batch, struct span name, uint32_t *numbers)
+{
+	struct rows *rows = batch->rows;
+	const struct column *column = rows_stored(rows, name);
+
+	if (column->list) {
+		int r = number_list(batch, column, numbers);
+
+		return r < 0 ? rows_list_failed(rows, name, r) : 0;
+	}
+	const struct span *messages = rows_texts(rows, name);
+
+	return messages ? number_texts(batch, messages, numbers) : -ENOMEM;
 }
 
 static int as_texts(const struct batch *batch, const uint32_t *numbers, struct span **ret)
@@ -112,7 +204,7 @@ static int as_dict(const struct batch *batch, const uint32_t *numbers, struct co
 }
 
 /* As a dictionary into ret_column, if that is asked for and fits; else as texts. */
-static int patterns_of(struct rows *rows, const struct span *messages, struct column *ret_column,
+static int patterns_of(struct rows *rows, struct span name, struct column *ret_column,
 		       struct span **ret_texts)
 {
 	_cleanup_(batch_release) struct batch batch;
@@ -121,23 +213,23 @@ static int patterns_of(struct rows *rows, const struct span *messages, struct co
 
 	if (r < 0 || !numbers)
 		return -ENOMEM;
-	r = number_rows(&batch, messages, numbers);
+	r = number_rows(&batch, name, numbers);
 	if (r >= 0 && ret_column && batch.nlist <= DICT_MAX)
 		return as_dict(&batch, numbers, ret_column);
 	return r < 0 ? r : as_texts(&batch, numbers, ret_texts);
 }
 
-struct span *pattern_texts(struct rows *rows, const struct span *messages)
+struct span *pattern_texts(struct rows *rows, struct span name)
 {
 	struct span *texts;
 
-	return patterns_of(rows, messages, NULL, &texts) < 0 ? NULL : texts;
+	return patterns_of(rows, name, NULL, &texts) < 0 ? NULL : texts;
 }
 
-int pattern_column(struct rows *rows, const struct span *messages, struct column *ret)
+int pattern_column(struct rows *rows, struct span name, struct column *ret)
 {
 	struct span *texts = NULL;
-	int r = patterns_of(rows, messages, ret, &texts);
+	int r = patterns_of(rows, name, ret, &texts);
 
 	if (r >= 0 && texts)
 		*ret = (struct column){.kind = COLUMN_TEXT, .nrows = rows->n, .texts = texts};

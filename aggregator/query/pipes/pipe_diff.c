@@ -134,8 +134,7 @@ static int diff_open(struct stage *stage)
 static int fill_patterns(struct rows *rows, struct column *column)
 {
 	const struct span *given = rows_texts(rows, pattern_name);
-	const struct span *messages = rows_texts(rows, message_name);
-	struct span *texts = given && messages ? pattern_texts(rows, messages) : NULL;
+	struct span *texts = given ? pattern_texts(rows, message_name) : NULL;
 
 	if (!texts)
 		return rows->failed ? rows->failed : -ENOMEM;

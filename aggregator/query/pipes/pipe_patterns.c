@@ -42,6 +42,8 @@ struct pattern {
 	int64_t first, last;
 	int64_t slot_ns; /* length of a slot; slots[0] begins at a multiple of it */
 	int64_t slot_from;
+	int64_t hit_from; /* where the slot begins that was hit last … */
+	int hit;          /* … and its number: rows near in time are near in a block */
 	uint64_t slots[SLOTS];
 };
 
@@ -138,17 +140,27 @@ static void pattern_widen(struct pattern *p, int64_t ns)
 		}
 		memcpy(p->slots, slots, sizeof slots);
 		p->slot_ns = wider;
-		p->slot_from = from;
+		p->slot_from = p->hit_from = from;
+		p->hit = 0;
 	}
+}
+
+static void pattern_find_slot(struct pattern *p, int64_t ns)
+{
+	pattern_widen(p, ns);
+	int64_t at = (ns - p->slot_from) / p->slot_ns;
+
+	p->hit = at < 0 ? 0 : at < SLOTS ? (int)at : SLOTS - 1;
+	p->hit_from = p->slot_from + p->hit * p->slot_ns;
 }
 
 /* Count into the slot of `ns`. */
 static void pattern_count(struct pattern *p, int64_t ns, uint64_t hits)
 {
-	pattern_widen(p, ns);
-	int64_t at = (ns - p->slot_from) / p->slot_ns;
-
-	p->slots[at < 0 ? 0 : at < SLOTS ? at : SLOTS - 1] += hits;
+	/* No division for most rows: it was a quarter of the pipe's time. */
+	if (ns < p->hit_from || (uint64_t)(ns - p->hit_from) >= (uint64_t)p->slot_ns)
+		pattern_find_slot(p, ns);
+	p->slots[p->hit] += hits;
 }
 
 /* A row of this time. */
@@ -158,20 +170,19 @@ static void pattern_see(struct pattern *p, int64_t ns)
 		p->timed = true;
 		p->first = p->last = ns;
 		p->slot_ns = NS_PER_MS;
-		p->slot_from = floor_to(ns, NS_PER_MS);
+		p->slot_from = p->hit_from = floor_to(ns, NS_PER_MS);
 	}
 	p->first = ns < p->first ? ns : p->first;
 	p->last = ns > p->last ? ns : p->last;
 }
 
 /* The columns that make a group: those of `by`, then the pattern. */
-static struct column *group_columns(const struct pipe_patterns *pipe, struct rows *rows,
-				    const struct span *messages)
+static struct column *group_columns(const struct pipe_patterns *pipe, struct rows *rows)
 {
 	struct column *columns = ARENA_ARRAY(rows->arena, struct column, pipe->by.len + 1);
 	struct column *pattern = columns ? &columns[pipe->by.len] : NULL;
 
-	if (!columns || pattern_column(rows, messages, pattern) < 0)
+	if (!columns || pattern_column(rows, pipe->at, pattern) < 0)
 		return NULL;
 	pattern->name = SPAN("pattern");
 	for (size_t i = 0; i < pipe->by.len; i++)
@@ -183,12 +194,11 @@ static int patterns_push(struct stage *stage, unsigned worker, struct rows *rows
 {
 	const struct pipe_patterns *pipe = stage_pipe(stage);
 	struct patterns *patterns = stage_state(stage, worker);
-	const struct span *messages = rows_texts(rows, pipe->at);
 	const struct column *time = rows_column(rows, SPAN("_time"));
 	const struct span *times =
 		time->kind == COLUMN_TIME ? NULL : rows_texts(rows, SPAN("_time"));
 	const int64_t *stamps = time->kind == COLUMN_TIME ? time->ints : NULL;
-	struct column *columns = rows->failed ? NULL : group_columns(pipe, rows, messages);
+	struct column *columns = rows->failed ? NULL : group_columns(pipe, rows);
 	char **states;
 
 	if (!columns)
@@ -200,7 +210,8 @@ static int patterns_push(struct stage *stage, unsigned worker, struct rows *rows
 		struct pattern *p = (struct pattern *)states[i];
 
 		if (p->count++ == 0)
-			p->example = arena_dup(&patterns->groups.arena.arena, messages[i]);
+			p->example = arena_dup(&patterns->groups.arena.arena,
+					       rows_text(rows, pipe->at, i));
 		int64_t ns = stamps ? stamps[i] : 0;
 
 		if (!stamps && !lang_time(times[i], &ns))

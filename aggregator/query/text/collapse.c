@@ -1,5 +1,7 @@
 /* collapse.c - see collapse.h. */
 #include "aggregator/query/text/collapse.h"
+#include "common/base/cleanup.h"
+#include "common/base/num.h"
 #include "common/lang/pattern.h"
 
 /* By the rule of pattern_match(), so that what comes out matches what went in. */
@@ -18,6 +20,60 @@ void text_collapse_nums(struct span text, struct buf *out)
 		at = end;
 	}
 	buf_puts(out, span_skip(text, at));
+}
+
+static bool is_hex(char c)
+{
+	return num_hex_digit(c) >= 0;
+}
+
+/* What stands in a gap is a run of digits of its own: no digit is next to it. */
+static bool stands_alone(const struct text_shape *shape, uint32_t gap)
+{
+	struct span before = shape->literals[gap], behind = shape->literals[gap + 1];
+
+	if (shape->gaps[gap] != GAP_DIGITS && shape->gaps[gap] != GAP_HEX)
+		return false;
+	if (before.len ? is_hex(before.ptr[before.len - 1]) : gap > 0)
+		return false;
+	return behind.len ? !is_hex(behind.ptr[0]) : gap + 1 == shape->ngaps;
+}
+
+static void collapse_filled(const struct text_shape *shape, struct span digits, struct span hex,
+			    struct buf *out)
+{
+	_cleanup_(buf_release) struct buf text = BUF_INIT(SIZE_MAX / 2);
+
+	for (uint32_t i = 0; i <= shape->ngaps; i++) {
+		if (i)
+			buf_puts(&text, shape->gaps[i - 1] == GAP_HEX ? hex : digits);
+		buf_puts(&text, shape->literals[i]);
+	}
+	text_collapse_nums(buf_span(&text), out);
+	if (text.failed)
+		out->failed = text.failed;
+}
+
+/*
+ * Whether a run counts as a number depends on what is next to it, and on its
+ * digits only if they are few or odd hex ones, which GAP_HEX has none of.  So
+ * two texts with other digits tell: a gap that is a number is <N> in both.
+ */
+bool text_collapse_shape(const struct text_shape *shape, struct buf *out)
+{
+	_cleanup_(buf_release) struct buf other = BUF_INIT(out->max);
+	size_t begin = out->len;
+
+	for (uint32_t i = 0; i < shape->ngaps; i++)
+		if (!stands_alone(shape, i))
+			return false;
+	collapse_filled(shape, SPAN("7"), SPAN("7777"), out);
+	collapse_filled(shape, SPAN("12"), SPAN("abcdef"), &other);
+	if (!out->failed && !other.failed &&
+	    span_eq(span_skip(buf_span(out), begin), buf_span(&other)))
+		return true;
+	out->len = begin;
+	return false;
 }
 
 /* What may stand behind a match and goes with it. */

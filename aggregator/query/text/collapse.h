@@ -12,8 +12,11 @@
 #define SLUICE_QUERY_TEXT_COLLAPSE_H
 
 #include "common/base/buf.h"
+#include "common/data/text_list.h"
 
 void text_collapse_nums(struct span text, struct buf *out);
+/* Append what all texts of the shape collapse to; false, and nothing, where they may differ. */
+bool text_collapse_shape(const struct text_shape *shape, struct buf *out);
 
 /*
  * Name what groups of <N> stand for: <UUID>, <IP4>, <TIME>, <DATE>, <DATETIME>.
