@@ -162,14 +162,16 @@ static bool has(struct span text, const char *word, enum naive_kind kind)
 
 static bool read_address(struct span text, uint64_t *ret)
 {
-	unsigned parts[4];
-	char copy[32];
+	struct span part;
+	uint64_t n;
 
-	snprintf(copy, sizeof(copy), "%.*s", SPAN_FMT(text));
-	if (sscanf(copy, "%u.%u.%u.%u", &parts[0], &parts[1], &parts[2], &parts[3]) != 4)
-		return false;
-	*ret = parts[0] << 24 | parts[1] << 16 | parts[2] << 8 | parts[3];
-	return true;
+	*ret = 0;
+	for (int parts = 0; parts < 4; parts++) {
+		if (!span_cut(&text, '.', &part) || num_parse_u64(part, &n) < 0)
+			return false;
+		*ret = *ret << 8 | n;
+	}
+	return text.len == 0;
 }
 
 static bool leaf_matches(const struct naive_leaf *leaf, const struct row *row)
