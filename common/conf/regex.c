@@ -3,6 +3,7 @@
 #include "common/conf/regex.h"
 #include "common/base/check.h"
 #include "common/base/cleanup.h"
+#include "common/conf/regex_needle.h"
 #include "common/conf/regex_re2.h"
 #include <errno.h>
 #include <limits.h>
@@ -26,6 +27,8 @@ struct regex {
 	pcre2_match_context *limits;
 	struct patience *patience;
 	size_t ngroups;
+	struct buf needle;
+	bool needle_is_all;
 };
 
 /*
@@ -144,6 +147,9 @@ int regex_new(struct span pattern, unsigned flags, struct regex **ret, struct er
 	if (groups > REGEX_GROUPS_MAX)
 		return err_set(reterr, -E2BIG, "pattern has more than %d groups", REGEX_GROUPS_MAX);
 	re->ngroups = groups;
+	buf_init(&re->needle, REGEX_PATTERN_MAX);
+	if (!(flags & (REGEX_ICASE | REGEX_ANCHORED)))
+		regex_find_needle(pattern, &re->needle, &re->needle_is_all);
 	if (set_limits(re, flags) < 0)
 		return err_set(reterr, -ENOMEM, "out of memory");
 	/* Where writable and executable memory is refused, the interpreter does it. */
@@ -160,6 +166,7 @@ void regex_free(struct regex *regex)
 	pcre2_code_free(regex->code);
 	pcre2_match_context_free(regex->limits);
 	free(regex->patience);
+	buf_release(&regex->needle);
 	free(regex);
 }
 
@@ -240,6 +247,12 @@ int regex_exec(const struct regex *regex, struct span subject, size_t start, str
 			    : span_of(NULL, 0);
 	}
 	return (int)n;
+}
+
+struct span regex_needle(const struct regex *regex, bool *ret_whole)
+{
+	*ret_whole = regex->needle_is_all;
+	return buf_span(&regex->needle);
 }
 
 size_t regex_groups(const struct regex *regex)

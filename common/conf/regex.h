@@ -58,6 +58,11 @@ void regex_bound_runaways(struct regex *regex, unsigned max);
 int regex_exec(const struct regex *regex, struct span subject, size_t start, struct span *groups,
 	       size_t max);
 
+/*
+ * A text that is in all that the regex matches; empty = unknown.  Lives as
+ * long as the regex.  *ret_whole: and whatever has it in it matches.
+ */
+struct span regex_needle(const struct regex *regex, bool *ret_whole);
 /* Groups of the pattern, the whole match not counted. */
 size_t regex_groups(const struct regex *regex);
 /* Name of group i (from 1), or the empty span; lives as long as the regex. */

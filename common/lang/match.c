@@ -75,7 +75,12 @@ static bool match_substring(const struct filter *leaf, struct span text)
 
 static bool match_regex(const struct filter *leaf, struct span text)
 {
-	return regex_match(leaf->regex, text) > 0;
+	bool whole;
+	struct span needle = regex_needle(leaf->regex, &whole);
+
+	if (needle.len && text_find(text, needle) < 0)
+		return false;
+	return whole || regex_match(leaf->regex, text) > 0;
 }
 
 static bool match_exact(const struct filter *leaf, struct span text)

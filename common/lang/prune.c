@@ -4,6 +4,7 @@
  * A word counts only if it is certainly whole in the text: of the prefix
  * "foo ba" that is foo, of the substring "oo bar ba" it is bar.
  */
+#include "common/conf/regex.h"
 #include "common/lang/match.h"
 #include "common/lang/pattern.h"
 #include "common/lang/token.h"
@@ -40,6 +41,7 @@ static void add_pieces(struct tokens *tokens, const struct pattern *pattern)
 size_t filter_required_tokens(const struct filter *leaf, uint64_t *tokens, size_t max)
 {
 	struct tokens found = {tokens, 0, max};
+	bool whole;
 
 	switch (leaf->kind) {
 	case FILTER_PHRASE:
@@ -49,6 +51,9 @@ size_t filter_required_tokens(const struct filter *leaf, uint64_t *tokens, size_
 	case FILTER_PREFIX:
 	case FILTER_EXACT_PREFIX:
 		add_tokens(&found, leaf->text, OPEN_END);
+		break;
+	case FILTER_REGEX:
+		add_tokens(&found, regex_needle(leaf->regex, &whole), OPEN_START | OPEN_END);
 		break;
 	case FILTER_SUBSTRING:
 		add_tokens(&found, leaf->text, OPEN_START | OPEN_END);

@@ -5,6 +5,7 @@
  * is looked up; for the second it is only asked whether it could.
  */
 #include "common/lang/shape.h"
+#include "common/conf/regex.h"
 #include "common/lang/find.h"
 #include "common/lang/match.h"
 #include "common/lang/pattern.h"
@@ -285,6 +286,15 @@ static enum shape_match has_pieces(const struct filter *leaf, const struct text_
 	return SHAPE_MAYBE;
 }
 
+static enum shape_match has_needle(const struct regex *regex, const struct text_shape *shape)
+{
+	bool whole;
+	struct span needle = regex_needle(regex, &whole);
+	enum shape_match found = has_piece(shape, needle);
+
+	return found == SHAPE_YES && !whole ? SHAPE_MAYBE : found;
+}
+
 enum shape_match filter_match_shape(const struct filter *leaf, const struct text_shape *shape)
 {
 	if (!shape->ngaps)
@@ -296,6 +306,8 @@ enum shape_match filter_match_shape(const struct filter *leaf, const struct text
 		return has_prefix(shape, leaf->text);
 	case FILTER_SUBSTRING:
 		return has_piece(shape, leaf->text);
+	case FILTER_REGEX:
+		return has_needle(leaf->regex, shape);
 	case FILTER_ANY_CASE_PHRASE:
 		return has_any_case(shape, leaf->lower, false);
 	case FILTER_ANY_CASE_PREFIX:

@@ -226,12 +226,115 @@ static void test_threads(void **state)
 	regex_free(re);
 }
 
+static void test_needle(void **state)
+{
+	static const struct {
+		const char *pattern, *needle;
+		bool whole;
+	} cases[] = {
+		{"user [0-9]+7,", "user ", false},
+		{"timed? out\\.", " out.", false},
+		{"plain text", "plain text", true},
+		{"a\\.b", "a.b", true},
+		{"ab+cd", "ab", false},
+		{"a*bcd?e", "bc", false},
+		{"Größe?", "Größ", false},
+		{"xä?yz", "yz", false},
+		{"ab{0,2}cde", "cde", false},
+		{"a(b|c)def", "def", false},
+		{"(a(?:b)[)])long\\d", "long", false},
+		{"[^]x]yes", "yes", false},
+		{"[\\]x]yes", "yes", false},
+		{"^yes$", "yes", false},
+		{"no|yes", "", false},
+		{"(?i)no", "", false},
+		{"no(?i)no", "", false},
+		{"no(?=no)", "", false},
+		{"\\Qno", "", false},
+		{"\\x6eo", "", false},
+		{"[[:alpha:]]no", "", false},
+		{"no{", "", false},
+		{"", "", false},
+		{".*", "", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct regex *re = compile(cases[i].pattern, REGEX_DOTALL);
+		bool whole;
+		struct span needle = regex_needle(re, &whole);
+
+		if (!span_eq(needle, span_cstr(cases[i].needle)) || whole != cases[i].whole)
+			fail_msg("%s: needle \"%.*s\"", cases[i].pattern, SPAN_FMT(needle));
+		regex_free(re);
+		re = compile(cases[i].pattern, REGEX_ICASE);
+		assert_int_equal(regex_needle(re, &whole).len, 0);
+		assert_false(whole);
+		regex_free(re);
+	}
+}
+
+static void put_random(uint64_t *seed, const char *const *pieces, size_t npieces, size_t n,
+		       struct buf *out)
+{
+	for (; n; n--) {
+		*seed = *seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+		buf_puts(out, span_cstr(pieces[(*seed >> 33) % npieces]));
+	}
+}
+
+/* Whatever matches has the needle; of a pattern that is all needle, the reverse too. */
+static void test_needle_of_random_patterns(void **state)
+{
+	static const char *const parts[] = {
+		"a",   "b",   "ab",  "é",   "(",     ")",    "[",  "]",   "^",   "$",
+		"|",   "?",   "*",   "+",   "{2}",   "{1,}", ".",  "\\.", "\\d", "\\b",
+		"(?:", "(?i", "\\Q", "\\E", "[^ab]", "-",    "\\", "{"};
+	static const char *const texts[] = {"a", "b", "A", "é", ".", "1", " ", "-", "{", "B"};
+	uint64_t seed = 11;
+	size_t compiled = 0, matched = 0;
+
+	(void)state;
+	for (int i = 0; i < 20000; i++) {
+		_cleanup_(buf_release) struct buf pattern = BUF_INIT(1 << 10);
+		struct regex *re;
+		struct err err;
+		bool whole;
+
+		put_random(&seed, parts, sizeof(parts) / sizeof(*parts), 1 + i % 7, &pattern);
+		if (regex_new(buf_span(&pattern), REGEX_DOTALL, &re, &err) < 0)
+			continue;
+		compiled++;
+		struct span needle = regex_needle(re, &whole);
+
+		for (int k = 0; k < 30; k++) {
+			_cleanup_(buf_release) struct buf text = BUF_INIT(1 << 10);
+
+			put_random(&seed, texts, sizeof(texts) / sizeof(*texts), 1 + k % 9, &text);
+			bool has = span_find(buf_span(&text), needle) >= 0;
+			bool match = regex_match(re, buf_span(&text)) > 0;
+
+			matched += match && needle.len;
+			if ((match && !has) || (whole && has && !match))
+				fail_msg("%.*s on %.*s", SPAN_FMT(buf_span(&pattern)),
+					 SPAN_FMT(buf_span(&text)));
+		}
+		regex_free(re);
+	}
+	assert_true(compiled > 5000 && matched > 5000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_match),    cmocka_unit_test(test_groups),
-		cmocka_unit_test(test_errors),   cmocka_unit_test(test_match_limit),
-		cmocka_unit_test(test_runaways), cmocka_unit_test(test_re2),
+		cmocka_unit_test(test_match),
+		cmocka_unit_test(test_needle),
+		cmocka_unit_test(test_needle_of_random_patterns),
+		cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_match_limit),
+		cmocka_unit_test(test_runaways),
+		cmocka_unit_test(test_re2),
 		cmocka_unit_test(test_threads),
 	};
 
