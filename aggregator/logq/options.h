@@ -51,7 +51,7 @@ struct options {
 	/* how */
 	struct sl_str output; /* a format's name, see output_parse() */
 	int color;            /* enum color_when */
-	int utc, no_pager;
+	int utc, no_pager, highlight;
 	int explain, stats, check_query, print_query;
 	int64_t timeout;
 	int64_t window; /* of -f with pipes that sum up, ns */

@@ -1,4 +1,5 @@
 /* print_data.c - formats for programs. */
+#include "aggregator/logq/highlight.h"
 #include "aggregator/logq/print_row.h"
 #include "common/data/json_write.h"
 
@@ -75,7 +76,7 @@ void print_cat(const struct style *style, const struct out_row *row, struct buf 
 	bool first = true;
 
 	if (message.len) {
-		style_lines(style, message, 0, out);
+		highlight_lines(style, SPAN("_msg"), message, 0, out);
 		buf_putc(out, '\n');
 		return;
 	}

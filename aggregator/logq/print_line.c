@@ -1,4 +1,5 @@
 /* print_line.c - formats for people: a line (or a few) for each record. */
+#include "aggregator/logq/highlight.h"
 #include "aggregator/logq/print_row.h"
 
 #define LEVEL_COLUMNS 5
@@ -43,7 +44,7 @@ static void put_head(const struct style *style, const struct out_row *row, bool 
 		style_paint(style, PAINT_SERVICE, service, out);
 		buf_puts(out, SPAN(": "));
 	}
-	style_lines(style, out_row_get(row, "_msg"), INDENT, out);
+	highlight_lines(style, SPAN("_msg"), out_row_get(row, "_msg"), INDENT, out);
 }
 
 /* What is no log record (a row of stats) has no message: then its fields are the line. */
@@ -92,7 +93,7 @@ void print_pretty(const struct style *style, const struct out_row *row, struct b
 		style_text(style, row->names[i], out);
 		buf_putc(out, '=');
 		style_end(style, out);
-		style_text(style, row->texts[i], out);
+		highlight_text(style, row->names[i], row->texts[i], out);
 	}
 	buf_putc(out, '\n');
 }
@@ -109,7 +110,7 @@ void print_verbose(const struct style *style, const struct out_row *row, struct 
 		buf_printf(out, "%*s", INDENT, "");
 		style_paint(style, PAINT_NAME, row->names[i], out);
 		buf_putc(out, '=');
-		style_lines(style, row->texts[i], 2 * INDENT, out);
+		highlight_lines(style, row->names[i], row->texts[i], 2 * INDENT, out);
 		buf_putc(out, '\n');
 	}
 }

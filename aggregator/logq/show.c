@@ -1,6 +1,7 @@
 /* show.c - from a source through sinks to the printer. */
 #include "aggregator/logq/show.h"
 #include "aggregator/logq/chunks.h"
+#include "aggregator/logq/highlight.h"
 #include "aggregator/logq/hint.h"
 #include "aggregator/logq/local.h"
 #include "aggregator/logq/notice.h"
@@ -25,6 +26,7 @@ struct way {
 	struct arena arena;   /* of the template */
 	struct template template;
 	struct print_conf print;
+	struct highlight *highlight;
 	struct printer *printer;
 	struct progress *progress;
 	struct pager pager;
@@ -97,6 +99,10 @@ static int open_printer(struct way *way, const struct options *opts, const struc
 	if (r < 0)
 		return r;
 	style_init(&way->print.style, STDOUT_FILENO, opts->color, opts->utc);
+	if (opts->highlight && way->print.style.color &&
+	    highlight_new(ask->query->filter, &way->highlight) < 0)
+		return err_set(reterr, -ENOMEM, "out of memory");
+	way->print.style.highlight = way->highlight;
 	way->print.style.by_name = !query_lists_fields(ask->rest.npipes ? &ask->rest : ask->query);
 	if (opts->count && way->print.format == OUTPUT_AUTO && !opts->follow)
 		way->print.format = OUTPUT_CAT;
@@ -340,6 +346,7 @@ static void way_release(struct way *way)
 	window_free(way->window);
 	place_free(way->place);
 	printer_free(way->printer);
+	highlight_free(way->highlight);
 	progress_free(way->progress);
 	arena_release(&way->arena);
 }

@@ -131,7 +131,7 @@ void style_begin(const struct style *style, enum paint paint, struct buf *out)
 	static const char *const codes[] = {
 		[PAINT_TIME] = "2",     [PAINT_NAME] = "2",  [PAINT_SERVICE] = "36",
 		[PAINT_ERROR] = "1;31", [PAINT_WARN] = "33", [PAINT_INFO] = "32",
-		[PAINT_DEBUG] = "2",    [PAINT_BAR] = "36",
+		[PAINT_DEBUG] = "2",    [PAINT_BAR] = "36",  [PAINT_MATCH] = "1;35",
 	};
 
 	if (style->color)

@@ -20,17 +20,21 @@ enum paint {
 	PAINT_WARN,
 	PAINT_INFO,
 	PAINT_DEBUG,
-	PAINT_BAR
+	PAINT_BAR,
+	PAINT_MATCH
 };
+
+struct highlight;
 
 struct style {
 	bool color;
 	bool escape; /* stdout is a terminal */
 	bool utc;
-	bool ascii;      /* no UTF-8 in the locale: bars are of # */
-	bool ascii_text; /* … and the text of logs is shown to a terminal */
-	unsigned width;  /* columns; 0 = no limit */
-	bool by_name;    /* no pipe lists the fields: csv and tables have them in the usual order */
+	bool ascii;                        /* no UTF-8 in the locale: bars are of # */
+	bool ascii_text;                   /* … and the text of logs is shown to a terminal */
+	unsigned width;                    /* columns; 0 = no limit */
+	const struct highlight *highlight; /* what matched is painted; NULL = it isn't */
+	bool by_name; /* no pipe lists the fields: csv and tables have them in the usual order */
 };
 
 /* For stdout as it is, NO_COLOR, TERM and the locale. */

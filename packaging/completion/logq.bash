@@ -9,7 +9,7 @@ _logq_flags='-S --since -U --until -n --lines -m --max-count -f --follow -r --re
 	-v --invert-match -A --after-context -B --before-context -C --context -c --count
 	-F --field -N --fields --patterns --histogram -D --dir --server --bus --cursor-file -o
 	--output
-	-z --utc --color --no-pager --window --timeout --explain --stats --check-query --print-query
+	-z --utc --color --highlight --no-pager --window --timeout --explain --stats --check-query --print-query
 	--config --print-config --json-schema -h --help -V --version'
 _logq_outputs='auto short short-iso pretty verbose json logfmt csv cat table'
 _logq_levels='emerg alert crit err warning notice info debug trace fatal'

@@ -51,6 +51,7 @@ complete -c logq -l cursor-file -r -d 'go on where the run before ended'
 complete -c logq -s o -l output -x -a "$outputs" -d format
 complete -c logq -s z -l utc -d 'times in UTC'
 complete -c logq -l color -x -a 'auto always never' -d colors
+complete -c logq -l highlight -d 'paint what matched'
 complete -c logq -l no-pager -d 'never through a pager'
 complete -c logq -l window -x -d 'time an answer of -f with stats is about'
 complete -c logq -l timeout -x -d 'give up after this time'

@@ -56,6 +56,7 @@ _arguments -s -S \
 	'(-o --output)'{-o+,--output=}'[format]:format:(auto short short-iso pretty verbose json logfmt csv cat table)' \
 	'(-z --utc)'{-z,--utc}'[times in UTC]' \
 	'--color=[colors]:when:(auto always never)' \
+	'--highlight[paint what matched]' \
 	'--no-pager[never through a pager]' \
 	'--window=[time an answer of -f with stats is about]:time' \
 	'--timeout=[give up after this time]:time' \

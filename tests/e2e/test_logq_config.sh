@@ -86,6 +86,15 @@ LOGQ_LINES=many logq one "$scratch/app.log" >/dev/null
 is "a wrong variable is 2" $? 2
 like "and named" "$(err)" "LOGQ_LINES: expected a whole number, got 'many'"
 
+# What matched is painted, where there are colors.
+marked() { grep -c $'\033\\[1;35mtwo\033' ; }
+is "--highlight is the default with colors" "$(logq --color=always two "$scratch/app.log" | marked)" 1
+is "--no-highlight" "$(logq --color=always --no-highlight two "$scratch/app.log" | marked)" 0
+is "without colors there is none" "$(logq --highlight two "$scratch/app.log" | marked)" 0
+is "-g too" "$(logq --color=always -g 't.o' "$scratch/app.log" | marked)" 1
+is "not what is negated" "$(logq --color=always -v one "$scratch/app.log" | marked)" 0
+is "data has no colors" "$(logq --color=always -o json two "$scratch/app.log" | grep -c $'\033')" 0
+
 # Each option of --help has its variable: a wrong value is refused, or it is heard.
 flags=$(logq --help | grep -oE '^ {2,6}(-[A-Za-z0-9], )?--[a-z-]+(\[?=| )[A-Z]+' | grep -oE -- '--[a-z-]+' | sort -u)
 for flag in $flags; do
