@@ -13,6 +13,12 @@ _logq_flags='-S --since -U --until -n --lines -m --max-count -f --follow -r --re
 	--config --print-config --json-schema -h --help -V --version'
 _logq_outputs='auto short short-iso pretty verbose json logfmt csv cat table'
 _logq_levels='emerg alert crit err warning notice info debug trace fatal'
+_logq_pipes='block_stats blocks_count collapse_nums copy decolorize delete diff drop_empty_fields
+	extract extract_regexp facets field_names field_values fields filter first format
+	generate_sequence hash join last len limit math offset pack_json pack_logfmt patterns
+	query_stats rename replace replace_regexp running_stats sample set_stream_fields sort
+	split stats stream_context time_add top total_stats trace union uniq unpack_json
+	unpack_logfmt unpack_syslog unpack_words unroll'
 _logq_times='10m 1h 1d 7d today yesterday'
 
 # The arguments of the line that say where from and since when.
@@ -36,6 +42,16 @@ _logq_ask() { # LOGQ QUERY
 	local from
 	_logq_source
 	timeout 2 "$1" "${from[@]}" --timeout 1s --no-pager -o cat -- "$2" </dev/null 2>/dev/null
+}
+
+# Inside of a quoted query: the pipe behind the last `|`, or nothing is proposed.
+_logq_in_query() { # START
+	local before=${1%|*} start=${1##*|}
+	[[ $start =~ ^[[:space:]]*[a-z_]*$ ]] || return
+	local space=${start%%[a-z_]*} name
+	for name in $_logq_pipes; do
+		[[ $name = "${start#"$space"}"* ]] && COMPREPLY+=("$before|$space$name")
+	done
 }
 
 # Propose those of the lines on standard input that begin with $2, behind $1.
@@ -92,7 +108,11 @@ _logq() {
 	-D | --dir) _logq_files -d "$cur" ;;
 	-[ntgmABC] | --lines | --max-count | --trace | --grep | --window | --timeout | --*-context | --context) ;;
 	*)
-		if [[ $cur = -* ]]; then
+		if [[ $cur = [\'\"]*\|* ]]; then
+			_logq_in_query "${cur:1}"
+		elif [[ $flag = '|' || $flag = "'|'" || $flag = '"|"' ]]; then
+			_logq_words '' "$cur" "$_logq_pipes"
+		elif [[ $cur = -* ]]; then
 			_logq_words '' "$cur" "$_logq_flags"
 		else
 			_logq_files -f "$cur"

@@ -19,10 +19,21 @@ function __logq_ask --argument-names query
     timeout 2 $line[1] $from --timeout 1s --no-pager -o cat -- $query </dev/null 2>/dev/null
 end
 
+# Behind the last `|` of a quoted query: the names of pipes.
+function __logq_pipes
+    set -l start (commandline -ct)
+    string match -q '*|*' -- $start; or return
+    set -l before (string replace -r '[a-z_]*$' '' -- $start)
+    for name in block_stats blocks_count collapse_nums copy decolorize delete diff drop_empty_fields extract extract_regexp facets field_names field_values fields filter first format generate_sequence hash join last len limit math offset pack_json pack_logfmt patterns query_stats rename replace replace_regexp running_stats sample set_stream_fields sort split stats stream_context time_add top total_stats trace union uniq unpack_json unpack_logfmt unpack_syslog unpack_words unroll
+        echo $before$name
+    end
+end
+
 set -l times '10m 1h 1d 7d today yesterday'
 set -l levels 'emerg alert crit err warning notice info debug trace fatal'
 set -l outputs 'auto short short-iso pretty verbose json logfmt csv cat table'
 
+complete -c logq -a '(__logq_pipes)'
 complete -c logq -s S -l since -x -a "$times" -d 'from then on'
 complete -c logq -s U -l until -x -a "$times" -d 'up to then'
 complete -c logq -s n -l lines -x -d 'the last N'

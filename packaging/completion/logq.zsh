@@ -21,6 +21,13 @@ _logq_ask() { # MESSAGE QUERY
 _logq_services() { _logq_ask service '* | uniq by (service) limit 200' }
 _logq_hosts() { _logq_ask host '* | uniq by (host) limit 200' }
 _logq_fields() { _logq_ask field '* | field_names | fields name' }
+_logq_words() {
+	if [[ $words[CURRENT] = *\|* ]] && compset -P '*\|[[:space:]]#'; then
+		_wanted pipes expl pipe compadd block_stats blocks_count collapse_nums copy decolorize delete diff drop_empty_fields extract extract_regexp facets field_names field_values fields filter first format generate_sequence hash join last len limit math offset pack_json pack_logfmt patterns query_stats rename replace replace_regexp running_stats sample set_stream_fields sort split stats stream_context time_add top total_stats trace union uniq unpack_json unpack_logfmt unpack_syslog unpack_words unroll
+	else
+		_files
+	fi
+}
 _logq_times() { _wanted times expl time compadd 10m 1h 1d 7d today yesterday }
 _logq_levels() {
 	compset -P '*..'
@@ -69,4 +76,4 @@ _arguments -s -S \
 	'--json-schema[print the schema of the configuration]' \
 	'(-h --help)'{-h,--help}'[print a summary]' \
 	'(-V --version)'{-V,--version}'[print the version]' \
-	'*:file:_files'
+	'*:query or file:_logq_words'

@@ -97,6 +97,16 @@ is "nothing where nobody answers" \
 is "directories" "$(bash_proposes -D "$scratch/ind")" "$scratch/index"
 is "files" "$(bash_proposes error "$scratch/app")" "$scratch/app.ndjson"
 is "trace comes first" "$(bash_proposes tr)" "trace"
+# Pipes, in a quoted query, as the line has it while its quote is open.
+pipes=$(sed -n 's/.*\.names = "\([a-z_]*\).*/\1/p' aggregator/query/pipes/*.c | sort -u)
+missing_pipes() { for p in $pipes; do grep -qwE "$p" "$1" || echo "$p"; done; }
+for shell in bash zsh fish; do
+	is "$shell knows all pipes" "$(missing_pipes "$completion/logq.$shell")" ""
+done
+is "pipes behind |" "$(bash_proposes "'error | sta")" "error | stats"
+is "pipes behind the second |" "$(bash_proposes "'error | stats count() | so")" "error | stats count() | sort"
+is "pipes after a word |" "$(bash_proposes error '|' fie)" "field_names field_values fields"
+is "no pipe where none begins" "$(bash_proposes "'error | stats by (")" ""
 is "a number is nobody's to guess" "$(bash_proposes -n '')" ""
 
 if command -v fish >/dev/null; then
