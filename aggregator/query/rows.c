@@ -474,21 +474,17 @@ int rows_gather(struct rows *rows, const uint32_t *at, uint32_t n)
 
 int rows_keep(struct rows *rows, const uint64_t *bits)
 {
-	size_t words = BITMAP_WORDS(rows->n);
-	uint32_t n = 0;
+	uint32_t n = (uint32_t)bits_count(bits, BITMAP_WORDS(rows->n));
 
-	for (size_t w = 0; w < words; w++)
-		n += (uint32_t)__builtin_popcountll(bits[w]);
 	if (n == rows->n)
 		return 0;
 	uint32_t *at = arena_alloc(rows->arena, (n + 1) * sizeof(*at));
 
 	if (!at)
 		return fail_memory(rows);
-	n = 0;
-	for (size_t w = 0; w < words; w++)
+	for (uint32_t w = 0, found = 0; found < n; w++)
 		for (uint64_t word = bits[w]; word; word &= word - 1)
-			at[n++] = (uint32_t)(w * 64 + (size_t)__builtin_ctzll(word));
+			at[found++] = w * 64 + (uint32_t)__builtin_ctzll(word);
 	return rows_gather(rows, at, n);
 }
 

@@ -24,7 +24,7 @@ int presence_get(struct cursor *in, uint32_t nrows, struct arena *arena, const u
 		 size_t *ret_n)
 {
 	struct span bytes;
-	size_t n = 0, words = BITMAP_WORDS(nrows);
+	size_t words = BITMAP_WORDS(nrows);
 
 	*ret = NULL;
 	*ret_n = nrows;
@@ -38,12 +38,10 @@ int presence_get(struct cursor *in, uint32_t nrows, struct arena *arena, const u
 		return -EBADMSG;
 	const uint64_t *bits = (const void *)bytes.ptr;
 
-	for (size_t i = 0; i < words; i++)
-		n += (size_t)__builtin_popcountll(bits[i]);
 	if (nrows % 64 && bits[words - 1] >> (nrows % 64))
 		return -EBADMSG;
 	*ret = bits;
-	*ret_n = n;
+	*ret_n = bits_count(bits, words);
 	return 0;
 }
 

@@ -134,12 +134,10 @@ struct id_list {
 static int make_texts(struct text_list *list, const uint64_t *wanted, struct arena *arena)
 {
 	const struct id_list *l = (const struct id_list *)list;
-	size_t len = text_len(l->layout, l->id_len), n = 0, words = BITMAP_WORDS(list->n);
+	size_t len = text_len(l->layout, l->id_len), words = BITMAP_WORDS(list->n);
 	struct digit_pairs pairs;
 
-	for (size_t w = 0; w < words; w++)
-		n += (size_t)__builtin_popcountll(wanted[w]);
-	char *text = arena_alloc(arena, n * len);
+	char *text = arena_alloc(arena, bits_count(wanted, words) * len);
 
 	if (!text)
 		return -ENOMEM;

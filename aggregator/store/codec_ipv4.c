@@ -126,11 +126,9 @@ struct address_list {
 
 static int make_texts(struct text_list *list, const uint64_t *wanted, struct arena *arena)
 {
-	size_t n = 0, words = BITMAP_WORDS(list->n);
+	size_t words = BITMAP_WORDS(list->n);
 
-	for (size_t w = 0; w < words; w++)
-		n += (size_t)__builtin_popcountll(wanted[w]);
-	char *text = arena_alloc(arena, n * ADDRESS_LEN_MAX);
+	char *text = arena_alloc(arena, bits_count(wanted, words) * ADDRESS_LEN_MAX);
 
 	if (!text)
 		return -ENOMEM;
