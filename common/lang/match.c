@@ -213,11 +213,82 @@ static bool match_contains_all(const struct filter *leaf, struct span text)
 	return true;
 }
 
+/* The greatest value that is not above `text`, or NULL. */
+static const struct span *value_below(const struct filter_values *values, struct span text)
+{
+	size_t low = 0, high = values->len;
+
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+
+		if (span_cmp(values->ptr[mid], text) <= 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low ? &values->ptr[low - 1] : NULL;
+}
+
+static size_t common_len(struct span a, struct span b)
+{
+	size_t n = 0;
+
+	while (n < a.len && n < b.len && a.ptr[n] == b.ptr[n])
+		n++;
+	return n;
+}
+
+/*
+ * Whether a value stands at the front of `rest`, which begins with a word of
+ * `least` bytes.  What begins `rest` sorts below it, the longest last.
+ */
+static bool value_begins(const struct filter_values *values, struct span rest, size_t least)
+{
+	struct span front = rest;
+	const struct span *value;
+
+	while (front.len >= least && (value = value_below(values, front))) {
+		size_t same = common_len(*value, front);
+
+		if (same < value->len) {
+			front.len = same;
+			continue;
+		}
+		if (value->len >= least && !(text_ends_with_word(*value) &&
+					     text_starts_with_word(span_skip(rest, value->len))))
+			return true;
+		if (!value->len)
+			return false;
+		front.len = value->len - 1;
+	}
+	return false;
+}
+
+/* A phrase that begins with a word begins where a word of the text does. */
+static bool has_listed_phrase(const struct filter_values *values, struct span text)
+{
+	struct span rest = text, word;
+
+	while (token_next(&rest, &word))
+		if (value_begins(values, span_between(word.ptr, text.ptr + text.len), word.len))
+			return true;
+	for (size_t i = 0; values->signs && i < values->len; i++)
+		if (!phrase_begins_with_word(values->ptr[i]) && has_phrase(text, values->ptr[i]))
+			return true;
+	return false;
+}
+
 /* The empty text is in every text. */
 static bool match_contains_any(const struct filter *leaf, struct span text)
 {
-	for (size_t i = 0; i < leaf->values.len; i++)
-		if (leaf->values.ptr[i].len == 0 || has_phrase(text, leaf->values.ptr[i]))
+	const struct filter_values *values = &leaf->values;
+
+	if (values->len && values->ptr[0].len == 0)
+		return true;
+	if (values->len > FEW_VALUES)
+		return has_listed_phrase(values, text);
+	for (size_t i = 0; i < values->len; i++)
+		if (has_phrase(text, values->ptr[i]))
 			return true;
 	return false;
 }

@@ -21,6 +21,9 @@ void parse_sort_values(struct filter_values *values)
 {
 	size_t n = 0;
 
+	values->signs = 0;
+	for (size_t i = 0; i < values->len; i++)
+		values->signs += !phrase_begins_with_word(values->ptr[i]);
 	if (values->len < 2)
 		return;
 	qsort(values->ptr, values->len, sizeof(*values->ptr), compare_texts);

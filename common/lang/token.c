@@ -138,6 +138,11 @@ bool text_ends_with_word(struct span text)
 	return rune_is_word(rune);
 }
 
+bool phrase_begins_with_word(struct span phrase)
+{
+	return text_starts_with_word(phrase) && utf8_valid(phrase);
+}
+
 static void map_text(struct span text, uint32_t (*map)(uint32_t), struct buf *out)
 {
 	char bytes[4];

@@ -44,6 +44,8 @@ static inline uint64_t token_hash(struct span word)
 /* Whether the first, or the last, character of `text` belongs to a word; false if it is empty. */
 bool text_starts_with_word(struct span text);
 bool text_ends_with_word(struct span text);
+/* Whether it can stand only where a word of a text begins: a word in front, no half characters. */
+bool phrase_begins_with_word(struct span phrase);
 /* Bytes of the last character of `text` (≥ 1; an invalid byte counts 1 and is U+FFFD). */
 size_t utf8_decode_last(struct span text, uint32_t *ret_rune);
 

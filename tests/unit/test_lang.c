@@ -585,6 +585,63 @@ static void test_local_time_range(void **state)
 	free(saved);
 }
 
+static uint32_t next_random(uint32_t *state)
+{
+	return *state = *state * 1664525 + 1013904223;
+}
+
+/* A few words, signs and broken bytes. */
+static struct span random_text(struct arena *arena, uint32_t *state, size_t pieces)
+{
+	static const char *const texts[] = {"a", "b", "ab",   " ",    "-", "é",
+					    "_", "1", "\xc3", "\xa9", "."};
+	struct buf text = BUF_INIT(1000);
+
+	for (size_t n = (next_random(state) >> 16) % pieces; n; n--)
+		buf_puts(&text, span_cstr(texts[(next_random(state) >> 16) % LEN(texts)]));
+	struct span copy = arena_dup(arena, buf_span(&text));
+
+	buf_release(&text);
+	return copy;
+}
+
+/* A long list is looked up, a short one gone through: the answers are the same. */
+static void test_long_lists(void **state)
+{
+	struct span values[100];
+	struct arena arena;
+	struct query *many, *one;
+	uint32_t seed = 1;
+	int found = 0;
+
+	(void)state;
+	arena_init(&arena, 1 << 20);
+	for (int round = 0; round < 1000; round++) {
+		struct span text = random_text(&arena, &seed, 12);
+		size_t n = 17 + (next_random(&seed) >> 16) % 80;
+		bool expected = false;
+
+		assert_int_equal(query_parse(SPAN("contains_any(x, y)"), 0, NULL, &many, NULL), 0);
+		assert_int_equal(query_parse(SPAN("contains_any(x, y)"), 0, NULL, &one, NULL), 0);
+		for (size_t i = 0; i < n; i++) {
+			do
+				values[i] = random_text(&arena, &seed, 7);
+			while (values[i].len < 2);
+			assert_int_equal(filter_set_values(one, one->filter, &values[i], 1), 0);
+			expected |= filter_match_text(one->filter, text);
+		}
+		assert_int_equal(filter_set_values(many, many->filter, values, n), 0);
+		if (filter_match_text(many->filter, text) != expected)
+			fail_msg("%.*s: %d", SPAN_FMT(text), expected);
+		found += expected;
+		query_free(many);
+		query_free(one);
+		arena_reset(&arena);
+	}
+	assert_in_range(found, 100, 900);
+	arena_release(&arena);
+}
+
 static int collect_field(void *ctx, struct span field, bool wild)
 {
 	buf_puts(ctx, field);
@@ -707,6 +764,7 @@ int main(void)
 		cmocka_unit_test(test_find),
 		cmocka_unit_test(test_time_range),
 		cmocka_unit_test(test_local_time_range),
+		cmocka_unit_test(test_long_lists),
 		cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_record),
 		cmocka_unit_test(test_value_types),

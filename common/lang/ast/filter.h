@@ -71,6 +71,7 @@ struct pattern;
 struct filter_values {
 	struct span *ptr;
 	size_t len;
+	size_t signs;             /* how many are no phrase_begins_with_word() */
 	struct query *subquery;   /* NULL when they were listed */
 	struct span result_field; /* the column of the sub-query's rows that holds them */
 };
