@@ -220,7 +220,7 @@ int main(void)
 {
 	struct CMUnitTest tests[] = {
 		TABLE("words"), TABLE("exact"),   TABLE("regex"),  TABLE("range"), TABLE("time"),
-		TABLE("logic"), TABLE("pattern"), TABLE("errors"), TABLE("print"),
+		TABLE("logic"), TABLE("pattern"), TABLE("errors"), TABLE("print"), TABLE("syntax"),
 	};
 
 	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
