@@ -105,6 +105,12 @@ static int parse_equal(struct lex *lex, struct field_ref field, struct filter **
 	return 0;
 }
 
+static int unquoted_regex(struct lex *lex, size_t pos)
+{
+	return lex_error_at(lex, pos,
+			    "a regular expression with signs must be in quotes: ~\"err(or|s)\"");
+}
+
 static int parse_match(struct lex *lex, struct field_ref field, struct filter **ret)
 {
 	struct span source;
@@ -113,11 +119,12 @@ static int parse_match(struct lex *lex, struct field_ref field, struct filter **
 
 	if (r < 0)
 		return r;
-	if (lex_is(lex, "-"))
-		return lex_error(lex,
-				 "a regular expression that starts with `-` must be in quotes");
 	pos = lex->pos;
+	if (lex_is_any(lex, "- ( [ { * + ? ^ \\"))
+		return unquoted_regex(lex, pos);
 	r = lex_parse_text(lex, "a regular expression", &source);
+	if (r >= 0 && !lex->space && !lex_at_pipe_end(lex))
+		return unquoted_regex(lex, pos);
 	return r < 0 ? r : parse_regex_leaf(lex, field, source, pos, ret);
 }
 

@@ -80,7 +80,7 @@ static int wrong_operator(struct lex *lex)
 	if (span_ends(field, SPAN(":")))
 		field.len--;
 	if (!text_ends_with_word(field) || !text_starts_with_word(field) ||
-	    lang_plain_number(field, &number))
+	    span_chr(field, ':') >= 0 || lang_plain_number(field, &number))
 		field = SPAN("field");
 	if (!text_starts_with_word(value) && !quote_len(value))
 		value = SPAN("value");
@@ -244,6 +244,8 @@ int parse_touching(struct lex *lex)
 		return wrong_star(lex);
 	if (lex_is(lex, "(") || (lex_is(lex, "[") && text_ends_with_word(before)))
 		return wrong_function(lex, before);
+	if (lex_at_open_quote(lex))
+		return lex_error(lex, "expected a space behind `%.*s`", SPAN_FMT(before));
 	r = parse_mistake(lex);
 	if (r < 0)
 		return r;

@@ -209,11 +209,16 @@ static int parse_addresses(struct lex *lex, const struct filter_function *functi
 	if (args.len < 1 || args.len > 2)
 		return lex_error_at(lex, pos, "%s() takes a network like %s, or two addresses",
 				    function->name, bits == 32 ? "10.0.0.0/8" : "2001:db8::/32");
-	if (args.len == 1 ? parse_cidr(args.ptr[0], bits, parse, low, high)
-			  : parse(args.ptr[0], low) && parse(args.ptr[1], high))
-		return 0;
-	return lex_error_at(lex, pos, "%s() takes IPv%d addresses", function->name,
-			    bits == 32 ? 4 : 6);
+	for (size_t i = 0; i < args.len; i++) {
+		bool good = args.len == 1 ? parse_cidr(args.ptr[i], bits, parse, low, high)
+					  : parse(args.ptr[i], i ? high : low);
+
+		if (!good)
+			return lex_error_at(lex, pos, "`%.*s` is no IPv%d address%s",
+					    SPAN_FMT(args.ptr[i]), bits == 32 ? 4 : 6,
+					    args.len == 1 ? " and no network" : "");
+	}
+	return 0;
 }
 
 int parse_ipv4_range(struct lex *lex, struct field_ref field,

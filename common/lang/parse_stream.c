@@ -49,6 +49,10 @@ static int parse_tag(struct lex *lex, struct stream_tag *ret)
 		return r;
 	while (i < n && !lex_is(lex, stream_ops[i].sign))
 		i++;
+	if (lex_is(lex, ":"))
+		return lex_error_at(
+			lex, lex->pos,
+			"between a label and its value stands `=`; a colon is for fields");
 	if (i == n)
 		return lex_error(lex, "expected = != =~ !~ in or not_in behind `%.*s`",
 				 SPAN_FMT(tag.name));
@@ -92,6 +96,8 @@ static int parse_group(struct lex *lex, struct stream_group *group)
 		group->ntags++;
 		if (lex_is(lex, "or") || lex_is(lex, "}"))
 			break;
+		if (lex_is(lex, "and"))
+			return lex_error_at(lex, lex->pos, "labels are joined by a comma");
 		if (!lex_accept(lex, ","))
 			return lex_error(lex, "expected `,` `or` or `}` behind the label");
 	}

@@ -92,6 +92,9 @@ static int parse_option(struct lex *lex, struct query_options *options)
 					  &options->time_offset_text);
 	if (span_eq(name, SPAN("global_filter")))
 		return parse_global_filter(lex, &options->global_filter);
+	if (words_nearest(option_names, name).len == 0)
+		return lex_error_at(lex, pos, "unknown option `%.*s`; known are %s", SPAN_FMT(name),
+				    option_names);
 	lex_error_at(lex, pos, "unknown option `%.*s`", SPAN_FMT(name));
 	return lex_suggest(lex, name, option_names);
 }
