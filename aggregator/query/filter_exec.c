@@ -5,6 +5,7 @@
 #include "common/lang/match.h"
 #include "common/lang/number.h"
 #include <errno.h>
+#include <stdlib.h>
 
 #define TOKENS_MAX 16
 /* Alternatives of in(…) that are asked of the block's word filter; more say "maybe". */
@@ -242,34 +243,45 @@ static int exec_leaf(const struct filter *leaf, struct rows *rows, uint64_t *bit
 			  : filter_match_column(leaf, rows, leaf->field, bits);
 }
 
-/* The kids of an AND, cheapest first. */
-static const struct filter **by_cost(const struct filter *filter, struct arena *arena)
+struct kid {
+	const struct filter *filter;
+	size_t at;
+	unsigned cost;
+};
+
+static int compare_costs(const void *a, const void *b)
 {
-	const struct filter **order = ARENA_ARRAY(arena, const struct filter *, filter->nkids + 1);
+	const struct kid *x = a, *y = b;
 
-	for (size_t i = 0; order && i < filter->nkids; i++) {
-		unsigned cost = filter_cost(filter->kids[i]);
-		size_t at = i;
+	if (x->cost != y->cost)
+		return x->cost < y->cost ? -1 : 1;
+	return x->at < y->at ? -1 : 1;
+}
 
-		for (; at && filter_cost(order[at - 1]) > cost; at--)
-			order[at] = order[at - 1];
-		order[at] = filter->kids[i];
-	}
-	return order;
+/* The kids of an AND, cheapest first, of equal ones the first first. */
+static const struct kid *by_cost(const struct filter *filter, struct arena *arena)
+{
+	struct kid *kids = ARENA_ARRAY(arena, struct kid, filter->nkids + 1);
+
+	for (size_t i = 0; kids && i < filter->nkids; i++)
+		kids[i] = (struct kid){filter->kids[i], i, filter_cost(filter->kids[i])};
+	if (kids)
+		qsort(kids, filter->nkids, sizeof(*kids), compare_costs);
+	return kids;
 }
 
 static int exec_and(const struct filter *filter, struct rows *rows, uint64_t *bits)
 {
-	const struct filter **order = by_cost(filter, rows->arena);
+	const struct kid *order = by_cost(filter, rows->arena);
 	int r = order ? 0 : -ENOMEM;
 
 	for (size_t i = 0; rows->block && r >= 0 && i < filter->nkids; i++)
-		if (filter_is_leaf(order[i]) && !leaf_may_match(rows, order[i])) {
+		if (filter_is_leaf(order[i].filter) && !leaf_may_match(rows, order[i].filter)) {
 			bits_clear_all(bits, rows->n);
 			return 0;
 		}
 	for (size_t i = 0; r >= 0 && i < filter->nkids && bits_any(bits, rows->n); i++)
-		r = filter_exec(order[i], rows, bits);
+		r = filter_exec(order[i].filter, rows, bits);
 	return r;
 }
 
