@@ -36,6 +36,10 @@ int parse_regex(struct lex *lex, struct span source, size_t pos, bool whole, str
 	struct query *root = lex->owner->root;
 	struct err err = {0};
 	struct regex *regex;
+
+	if (root->regexes.len >= QUERY_REGEX_MAX)
+		return lex_error_at(lex, pos, "more than %d regular expressions in one query",
+				    QUERY_REGEX_MAX);
 	int r = regex_new(source, REGEX_RE2 | REGEX_DOTALL | (whole ? REGEX_WHOLE : 0), &regex,
 			  &err);
 

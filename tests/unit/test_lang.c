@@ -431,6 +431,17 @@ static void test_limits(void **state)
 		buf_putc(&text, ')');
 	assert_int_equal(query_parse(buf_span(&text), NOW_NS, NULL, &query, &err), 0);
 	query_free(query);
+	/* So many regular expressions and no more. */
+	for (int over = 0; over < 2; over++) {
+		buf_reset(&text);
+		for (int i = 0; i < QUERY_REGEX_MAX + over; i++)
+			buf_puts(&text, SPAN("~a "));
+		assert_int_equal(query_parse(buf_span(&text), NOW_NS, NULL, &query, &err),
+				 over ? -EINVAL : 0);
+		if (!over)
+			query_free(query);
+	}
+	assert_non_null(strstr(err.text, "10000 regular expressions"));
 	/* Sub-queries in each other. */
 	buf_reset(&text);
 	for (int i = 0; i < 100000; i++)
