@@ -72,6 +72,11 @@ static int step_escape(struct walk *walk, const char *letters)
 			      "`\\%c` is no escape of RE2's syntax%s", c,
 			      c == 'Z' ? "; the end of the text is \\z" : "");
 	walk->at += c == 'Q' ? quoted_len(walk) : 2;
+	if ((c == 'x' || c == 'p' || c == 'P') && peek(walk, 0) == '{') {
+		ptrdiff_t end = span_chr(span_skip(walk->pattern, walk->at), '}');
+
+		walk->at = end < 0 ? walk->pattern.len : walk->at + (size_t)end + 1;
+	}
 	walk->quantified = false;
 	return 0;
 }

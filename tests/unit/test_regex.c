@@ -141,6 +141,8 @@ static void test_re2(void **state)
 		"\\pL\\p{Greek}\\PN",
 		"\\x41\\x{1F600}\\101\\0",
 		"\\Qa+(b\\E+",
+		"\\x{2014}+",
+		"[\\x{41}\\pL]*\\p{L}{2}",
 		"a{,5}",
 		"{",
 		"a{x}",
