@@ -11,6 +11,7 @@
 #define SLUICE_QUERY_PIPES_PIPE_RUNNING_H
 
 #include "aggregator/query/pipe.h"
+#include "aggregator/query/text/long_sum.h"
 
 #define RUNNING_MAX 64
 
@@ -19,7 +20,7 @@ struct running_func;
 /* What a group knows; what of it is used depends on the function. */
 struct running_state {
 	uint64_t n; /* rows: count() those that count, else all */
-	double sum;
+	struct long_sum sum;
 	struct span value;   /* min max first last */
 	struct span *recent; /* last(x) offset N: a ring of N + 1 */
 };

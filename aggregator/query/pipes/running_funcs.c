@@ -5,7 +5,8 @@
 #include <errno.h>
 #include <math.h>
 
-#define RING_MAX 65536
+#define RING_MAX     65536
+#define SUM_TEXT_MAX 1024 /* 1e308 has 309 digits */
 
 const char running_func_names[] = "count sum min max first last";
 
@@ -37,11 +38,14 @@ static int sum_update(const struct running_item *item, struct running_state *sta
 	(void)item;
 	(void)arena;
 	for (size_t i = 0; i < n; i++) {
-		double number;
+		double number, rest = 0;
+		int64_t whole;
 
 		if (!lang_plain_number(texts[i], &number))
 			continue;
-		state->sum += number;
+		if (fabs(number) >= LONG_SUM_EXACT && lang_i64(texts[i], &whole))
+			rest = long_sum_rest(number, whole);
+		long_sum_add(&state->sum, number, rest);
 		state->n++;
 	}
 	return 0;
@@ -50,12 +54,16 @@ static int sum_update(const struct running_item *item, struct running_state *sta
 static struct span sum_result(const struct running_item *item, const struct running_state *state,
 			      struct arena *arena)
 {
-	char text[NUM_TEXT_MAX];
+	struct buf text = BUF_INIT(SUM_TEXT_MAX);
 
 	(void)item;
 	if (!state->n)
 		return SPAN("NaN");
-	return arena_dup(arena, span_of(text, num_format_double(text, state->sum)));
+	long_sum_put(&text, &state->sum);
+	struct span copy = arena_dup(arena, buf_span(&text));
+
+	buf_release(&text);
+	return copy;
 }
 
 static void take_extreme(struct running_state *state, struct span text, int direction)

@@ -1,23 +1,18 @@
 /* stats_sum.c - sum(), avg(), stddev(), rate(), rate_sum(), sum_len(). */
 #include "aggregator/query/stats/stats_common.h"
 #include "aggregator/query/stats/stats_funcs.h"
+#include "aggregator/query/text/long_sum.h"
 #include "aggregator/query/text/number_text.h"
 #include "common/lang/number.h"
 #include <errno.h>
 #include <math.h>
 
-/*
- * Count, sum, mean and squared distance from it (Welford's update).  The sum is
- * sum + low, about twice as many bits as a double has: it is the same in whatever
- * order rows come and workers merge, and whole numbers below 2^63 add up exactly.
- */
+/* Count, sum, mean and squared distance from it (Welford's update). */
 struct moments {
-	double sum, low, mean, m2;
+	struct long_sum sum;
+	double mean, m2;
 	uint64_t n;
 };
-
-#define WHOLE_EXACT 0x1p53 /* doubles hold each whole number below */
-#define WHOLE_MAX   0x1p63
 
 #define PARSE(name, flags)                                                                         \
 	static int name##_parse(struct lex *lex, struct stats_func **ret)                          \
@@ -43,26 +38,16 @@ static bool whole_part(const struct column *column, uint32_t row, int64_t *ret)
 	return column->ints[row] % scale == 0;
 }
 
-/* What double has lost of a whole number from 2^53 on. */
+/* What double has lost of a whole number. */
 static double lost(double number, const struct column *column, const struct span *texts,
 		   uint32_t row)
 {
-	int64_t exact;
+	int64_t whole;
 
-	if (fabs(number) < WHOLE_EXACT || fabs(number) >= WHOLE_MAX)
+	if (fabs(number) < LONG_SUM_EXACT ||
+	    (texts ? !lang_i64(texts[row], &whole) : !whole_part(column, row, &whole)))
 		return 0;
-	if (texts ? !lang_i64(texts[row], &exact) : !whole_part(column, row, &exact))
-		return 0;
-	return (double)(exact - (int64_t)number);
-}
-
-/* Knuth's TwoSum: what is rounded off goes to `low`. */
-static void add(struct moments *m, double number, double rest)
-{
-	double sum = m->sum + number, added = sum - m->sum;
-
-	m->low += (m->sum - (sum - added)) + (number - added) + rest;
-	m->sum = sum;
+	return long_sum_rest(number, whole);
 }
 
 /* `spread`: for stddev(), else for the sum. */
@@ -91,7 +76,7 @@ static int moments_update(const struct stats_func *func, const struct stats_batc
 				continue;
 			m->n++;
 			if (!spread) {
-				add(m, number, lost(number, column, texts, row));
+				long_sum_add(&m->sum, number, lost(number, column, texts, row));
 				continue;
 			}
 			m->mean += before / (double)m->n;
@@ -121,17 +106,16 @@ static int moments_merge(const struct stats_func *func, struct stage *stage, str
 	(void)func, (void)stage, (void)arena;
 	if (b->n == 0)
 		return 0;
-	add(a, b->sum, b->low);
+	long_sum_add(&a->sum, b->sum.sum, b->sum.low);
 	a->m2 += b->m2 + apart * apart * (double)a->n * (double)b->n / n;
 	a->mean += apart * (double)b->n / n;
 	a->n += b->n;
 	return 0;
 }
 
-/* NaN without a number; what was rounded off an infinite sum is none. */
 static double total(const struct moments *m)
 {
-	return m->n == 0 ? NAN : isfinite(m->sum) ? m->sum + m->low : m->sum;
+	return m->n ? long_sum_total(&m->sum) : NAN;
 }
 
 static int sum_result(const struct stats_func *func, const struct stats_env *env, void *state,
@@ -140,10 +124,10 @@ static int sum_result(const struct stats_func *func, const struct stats_env *env
 	const struct moments *m = state;
 
 	(void)func, (void)env;
-	if (fabs(m->sum) >= WHOLE_EXACT && fabs(m->sum) < WHOLE_MAX / 2 && m->low == rint(m->low))
-		buf_put_i64(out, (int64_t)m->sum + (int64_t)m->low);
+	if (m->n)
+		long_sum_put(out, &m->sum);
 	else
-		number_put(out, total(m));
+		number_put(out, NAN);
 	return 0;
 }
 
