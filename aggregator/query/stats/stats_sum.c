@@ -113,9 +113,10 @@ static int moments_merge(const struct stats_func *func, struct stage *stage, str
 	return 0;
 }
 
-static double total(const struct moments *m)
+/* NaN when there was no number. */
+static void put_over(struct buf *out, const struct moments *m, double n)
 {
-	return m->n ? long_sum_total(&m->sum) : NAN;
+	number_put(out, m->n ? long_sum_over(&m->sum, n) : NAN);
 }
 
 static int sum_result(const struct stats_func *func, const struct stats_env *env, void *state,
@@ -137,7 +138,7 @@ static int avg_result(const struct stats_func *func, const struct stats_env *env
 	const struct moments *m = state;
 
 	(void)func, (void)env;
-	number_put(out, total(m) / (double)m->n);
+	put_over(out, m, (double)m->n);
 	return 0;
 }
 
@@ -158,7 +159,7 @@ static int rate_sum_result(const struct stats_func *func, const struct stats_env
 	const struct moments *m = state;
 
 	(void)func;
-	number_put(out, total(m) / (env->seconds > 0 ? env->seconds : 1));
+	put_over(out, m, env->seconds > 0 ? env->seconds : 1);
 	return 0;
 }
 

@@ -40,6 +40,15 @@ static inline double long_sum_total(const struct long_sum *s)
 	return isfinite(s->sum) ? s->sum + s->low : s->sum;
 }
 
+/* Divided by `n`, to the last digit: 0.1 + 0.2 + 0.3 over 3 is 0.2. */
+static inline double long_sum_over(const struct long_sum *s, double n)
+{
+	double quotient = long_sum_total(s) / n;
+	double rest = (fma(-quotient, n, s->sum) + s->low) / n;
+
+	return isfinite(rest) ? quotient + rest : quotient;
+}
+
 /* What `number` has lost of the whole number that it was made of. */
 static inline double long_sum_rest(double number, int64_t whole)
 {
