@@ -12,6 +12,8 @@ static int filter_parse(struct lex *lex, struct pipe **ret)
 {
 	struct pipe_filter *filter = PIPE_NEW(lex, struct pipe_filter, &pipe_filter_ops);
 
+	/* `filter(a or b)`: no call of a function, whatever the space. */
+	lex->space |= lex_is(lex, "(");
 	if (!filter)
 		return pipe_no_memory(lex);
 	*ret = &filter->pipe;
