@@ -39,7 +39,7 @@ void pipe_print_by(const char *keyword, const struct span_list *fields, struct b
 	if (!fields->len)
 		return;
 	buf_printf(out, " %s (", keyword);
-	pipe_print_fields(fields, out);
+	text_print_list(out, fields->ptr, fields->len);
 	buf_putc(out, ')');
 }
 

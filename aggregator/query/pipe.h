@@ -219,7 +219,7 @@ int pipe_parse_if(struct lex *lex, struct filter **ret);
 void pipe_print_if(const struct filter *filter, struct buf *out);
 /* a, b*, "c d" */
 void pipe_print_fields(const struct span_list *fields, struct buf *out);
-/* ` by (a, b)`, nothing for an empty list. */
+/* ` by (a, b)`, nothing for an empty list; names of fields, so that "a*" is in quotes. */
 void pipe_print_by(const char *keyword, const struct span_list *fields, struct buf *out);
 /*
  * [by] (a, b)  or  [by] a, b: names of fields, none before one of the words

@@ -81,11 +81,7 @@ static void patterns_print(const struct pipe *pipe, struct buf *out)
 		buf_puts(out, SPAN(" at "));
 		text_print(out, p->at);
 	}
-	if (p->by.len) {
-		buf_puts(out, SPAN(" by ("));
-		pipe_print_fields(&p->by, out);
-		buf_putc(out, ')');
-	}
+	pipe_print_by("by", &p->by, out);
 	buf_printf(out, " limit %llu", (unsigned long long)p->limit);
 }
 

@@ -40,9 +40,7 @@ static void unroll_print(const struct pipe *pipe, struct buf *out)
 
 	buf_puts(out, SPAN("unroll"));
 	pipe_print_if(u->condition, out);
-	buf_puts(out, SPAN(" by ("));
-	pipe_print_fields(&u->fields, out);
-	buf_putc(out, ')');
+	pipe_print_by("by", &u->fields, out);
 }
 
 static void unroll_needs(const struct pipe *pipe, struct field_set *set)

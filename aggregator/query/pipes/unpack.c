@@ -163,7 +163,11 @@ void unpack_print_from(const struct pipe_unpack *pipe, struct buf *out)
 
 void unpack_print_fields(const struct pipe_unpack *pipe, struct buf *out)
 {
-	pipe_print_by("fields", &pipe->fields, out);
+	if (!pipe->fields.len)
+		return;
+	buf_puts(out, SPAN(" fields ("));
+	pipe_print_fields(&pipe->fields, out);
+	buf_putc(out, ')');
 }
 
 void unpack_print_rest(const struct pipe_unpack *pipe, struct buf *out)
