@@ -75,6 +75,7 @@ static void unpack_json(struct unpack *unpack, struct span text)
 	struct record record;
 	size_t at;
 
+	text = span_trim(text);
 	if (text.len == 0 || text.ptr[0] != '{')
 		return;
 	record_init(&record, unpack->rows->arena, text);
