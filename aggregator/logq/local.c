@@ -53,9 +53,19 @@ static int open_index(struct local *local, struct err *reterr)
 	return r < 0 ? err_set(reterr, r, "out of memory") : 0;
 }
 
+static struct source_files_conf files_conf(const struct ask *ask)
+{
+	bool rescans = query_rescans(ask->query);
+
+	return (struct source_files_conf){.cancel = &logq_cancel,
+					  .rescans = rescans,
+					  .now_ns = rescans ? clock_real_ns() : 0};
+}
+
 /* A bus, or files that grow, come through a pipe. */
 static int open_feed(struct local *local, struct ask *ask, struct err *reterr)
 {
+	struct source_files_conf conf;
 	struct span path;
 	int r;
 
@@ -66,21 +76,21 @@ static int open_feed(struct local *local, struct ask *ask, struct err *reterr)
 	if (r < 0)
 		return r;
 	path = feed_path(local->feed);
-	return source_files_open(&path, 1, &(struct source_files_conf){.cancel = &logq_cancel},
-				 &local->source, reterr);
+	conf = files_conf(ask);
+	return source_files_open(&path, 1, &conf, &local->source, reterr);
 }
 
 static int open_source(struct local *local, struct ask *ask, struct err *reterr)
 {
 	bool only_stdin = ask->files.len == 1 && span_eq(ask->files.ptr[0], SPAN("-"));
+	struct source_files_conf conf;
 
 	if (local->opts->dir.len)
 		return open_index(local, reterr);
 	if (local->opts->bus.len || (local->opts->follow && !only_stdin))
 		return open_feed(local, ask, reterr);
-	return source_files_open(ask->files.ptr, ask->files.len,
-				 &(struct source_files_conf){.cancel = &logq_cancel},
-				 &local->source, reterr);
+	conf = files_conf(ask);
+	return source_files_open(ask->files.ptr, ask->files.len, &conf, &local->source, reterr);
 }
 
 /* An index that an aggregator writes: look again and again. */

@@ -135,7 +135,8 @@ static int parse_rest(struct line_block *b, int64_t now_ns, uint64_t max_line)
 	return r;
 }
 
-int line_block_parse(struct line_block *b, int64_t now_ns, uint64_t max_line, struct span literal)
+int line_block_parse(struct line_block *b, int64_t now_ns, bool spread, uint64_t max_line,
+		     struct span literal)
 {
 	struct span rest = buf_span(&b->text), line;
 	bool joins = line_join_needed(rest);
@@ -152,11 +153,13 @@ int line_block_parse(struct line_block *b, int64_t now_ns, uint64_t max_line, st
 	b->block.max_time = INT64_MIN;
 	hunt.hit = literal.len ? memmem(rest.ptr, rest.len, literal.ptr, literal.len) : NULL;
 	hunt.slash = literal.len ? memchr(rest.ptr, '\\', rest.len) : NULL;
-	while (r == 0 && next_line(&hunt, &rest, &line))
-		r = joins ? parse_part(b, now_ns, max_line, line)
-			  : parse_line(b, now_ns, max_line, line);
+	while (r == 0 && next_line(&hunt, &rest, &line)) {
+		int64_t ns = now_ns + (spread ? line.ptr - b->text.ptr : 0);
+
+		r = joins ? parse_part(b, ns, max_line, line) : parse_line(b, ns, max_line, line);
+	}
 	if (r == 0 && joins)
-		r = parse_rest(b, now_ns, max_line);
+		r = parse_rest(b, now_ns + (spread ? (int64_t)b->text.len : 0), max_line);
 	b->block.nrows = (uint32_t)b->records.len;
 	b->block.bytes = b->text.len;
 	return r;

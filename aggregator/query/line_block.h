@@ -10,7 +10,7 @@
  *
  *	line_block_new(parser, &b);
  *	text = line_block_text(b);		fill it with whole lines
- *	line_block_parse(b, now, max_line, SPAN(""));
+ *	line_block_parse(b, now, false, max_line, SPAN(""));
  *	… hand &b->block to the query …
  *	line_block_free(b);			or fill it again
  */
@@ -37,12 +37,13 @@ int line_block_new(const struct parser *parser, size_t text_max, struct line_blo
 void line_block_free(struct line_block *block);
 
 /*
- * Lines in block->text to rows; times that lines don't have are `now_ns`.  With
- * a `literal` (see line_filter.h) lines that don't have it are left out.  Parts of
- * a line that are in the block become one row.
+ * Lines in block->text to rows; times that lines don't have are `now_ns`, with
+ * `spread` a nanosecond later for each byte before them: no two lines share one.
+ * With a `literal` (see line_filter.h) lines that don't have it are left out.
+ * Parts of a line that are in the block become one row.
  * 0 or -ENOMEM.
  */
-int line_block_parse(struct line_block *block, int64_t now_ns, uint64_t max_line,
+int line_block_parse(struct line_block *block, int64_t now_ns, bool spread, uint64_t max_line,
 		     struct span literal);
 
 /* For the ops of the owner. */

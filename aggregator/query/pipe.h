@@ -52,6 +52,7 @@ typedef int pipe_filter_fn(void *ctx, struct filter *filter);
 
 struct pipe_ops {
 	const char *names; /* separated by spaces; the first is canonical: "limit head" */
+	bool rescans;      /* runs a query of its own over the source */
 	bool streams;      /* rows in, rows out, at once: fit for live tail */
 	bool lists;        /* what comes out has fields of its own, in an order of its own */
 	/*

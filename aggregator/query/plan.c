@@ -184,6 +184,14 @@ bool query_streams(const struct query *query)
 	return query_first_blocking_pipe(query).len == 0;
 }
 
+bool query_rescans(const struct query *query)
+{
+	for (size_t i = 0; i < query->npipes; i++)
+		if (((const struct pipe *)query->pipes[i])->ops->rescans)
+			return true;
+	return query->root->children.len > 0;
+}
+
 struct span query_first_blocking_pipe(const struct query *query)
 {
 	for (size_t i = 0; i < query->npipes; i++) {

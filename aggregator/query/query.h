@@ -87,6 +87,9 @@ bool query_streams(const struct query *query);
 /* The pipe that is not fit for it, for messages; empty if none. */
 struct span query_first_blocking_pipe(const struct query *query);
 
+/* True if it reads its source more than once: sub-queries, stream_context, diff. */
+bool query_rescans(const struct query *query);
+
 /* What would be done, for people: time range, order of filters, fields read, stages. */
 int query_explain(const struct query *query, const struct query_conf *conf, struct buf *out);
 

@@ -70,8 +70,14 @@ struct source_files_conf {
 	int64_t now_ns;            /* time of lines without one: 0 = of reading */
 	uint64_t max_line;         /* longer lines are cut; default 1 MiB */
 	const atomic_bool *cancel; /* ends a read that waits for stdin; NULL = none */
+	/*
+	 * The source is scanned more than once, see query_rescans(): what comes from
+	 * stdin and pipes is kept, and lines without a time have, with now_ns, the
+	 * same ones each time, in the order of the lines.
+	 */
+	bool rescans;
 };
-/* `paths` is copied.  Files are opened when they are read; "-" can be read once. */
+/* `paths` is copied.  Files are opened when they are read; streams can be read once unless `rescans`. */
 int source_files_open(const struct span *paths, size_t npaths, const struct source_files_conf *conf,
 		      struct query_source **ret, struct err *reterr);
 

@@ -9,6 +9,7 @@
 #include "aggregator/query/line_block.h"
 #include "aggregator/query/line_filter.h"
 #include "aggregator/query/source.h"
+#include "aggregator/query/spool.h"
 #include "common/base/cleanup.h"
 #include "common/base/clock.h"
 #include <errno.h>
@@ -16,6 +17,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /*
  * Bytes of lines in a block, more or less.  Its records are to stay in the
@@ -33,19 +35,18 @@ struct source_files {
 	size_t npaths;
 	struct source_files_conf conf;
 	struct parser *parser;
-	atomic_uint scans;
-	atomic_uint streamed; /* number of the scan that read standard input or pipes; 0 = none */
+	VEC(int) spools; /* descriptors */
 };
 
 struct files_scan {
 	struct source_scan scan;
 	struct source_files *files;
-	unsigned number;      /* from 1 on */
 	struct span literal;  /* lines without it need not be parsed; empty = all */
 	pthread_mutex_t lock; /* of all below */
 	size_t at;            /* the file that is read, or comes next */
 	struct file_reader *reader;
 	struct buf carry; /* what was read beyond the last block */
+	int64_t passed;   /* bytes of lines that were handed out */
 	bool cutting;     /* the rest of a line that was too long is skipped */
 	int failed;       /* a file could not be read; told after what was read of it */
 	struct err failure;
@@ -76,7 +77,6 @@ static int files_scan(struct query_source *source, const struct source_want *wan
 		return err_set(reterr, -ENOMEM, "out of memory");
 	scan->scan.source = source;
 	scan->files = files;
-	scan->number = ++files->scans;
 	scan->literal = line_filter_literal(want->filter);
 	pthread_mutex_init(&scan->lock, NULL);
 	buf_init(&scan->carry, files->conf.max_line + 4 * (size_t)CHUNK_BYTES);
@@ -125,21 +125,30 @@ static bool is_stream(struct span path)
 	return stat(name, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
 }
 
+/* The first scan of a stream puts its bytes where the next ones find them. */
+static int spool(struct source_files *files, struct span *path, struct err *reterr)
+{
+	int fd = spool_stream(*path, files->conf.cancel, reterr);
+
+	if (fd < 0)
+		return fd;
+	if (vec_push(&files->spools, fd) < 0) {
+		close(fd);
+		return err_set(reterr, -ENOMEM, "out of memory");
+	}
+	*path = arena_printf(&files->arena, "/proc/self/fd/%d", fd);
+	return path->ptr ? 0 : err_set(reterr, -ENOMEM, "too many files");
+}
+
 static int next_file(struct files_scan *scan, struct err *reterr)
 {
 	struct source_files *files = scan->files;
-	struct span path = files->paths[scan->at];
+	struct span *path = &files->paths[scan->at];
+	int r = 0;
 
-	if (is_stream(path)) {
-		if (files->streamed && files->streamed != scan->number)
-			return err_set(reterr, -ESPIPE,
-				       "%s can be read once: a query with a sub-query needs a file "
-				       "or an index",
-				       span_eq(path, SPAN("-")) ? "standard input"
-								: "a pipe or a bus");
-		files->streamed = scan->number;
-	}
-	return file_reader_open(path, files->conf.cancel, &scan->reader, reterr);
+	if (files->conf.rescans && is_stream(*path))
+		r = spool(files, path, reterr);
+	return r < 0 ? r : file_reader_open(*path, files->conf.cancel, &scan->reader, reterr);
 }
 
 static void end_file(struct files_scan *scan, struct buf *text)
@@ -285,7 +294,7 @@ static int take_failure(struct files_scan *scan, struct err *reterr)
 	if (r == 0)
 		return 0;
 	*reterr = scan->failure;
-	return r == -ENOMEM || r == -ESPIPE ? r : -EBADMSG;
+	return r == -ENOMEM || r == -ECANCELED ? r : -EBADMSG;
 }
 
 static int files_next(struct source_scan *base, unsigned worker, struct row_block **ret,
@@ -294,6 +303,7 @@ static int files_next(struct source_scan *base, unsigned worker, struct row_bloc
 	struct files_scan *scan = (struct files_scan *)base;
 	const struct source_files_conf *conf = &scan->files->conf;
 	struct line_block *lines = NULL;
+	int64_t now = conf->now_ns ?: clock_real_ns();
 	int r;
 
 	(void)worker;
@@ -301,13 +311,17 @@ static int files_next(struct source_scan *base, unsigned worker, struct row_bloc
 	r = take_block(scan, &lines);
 	if (r == 0)
 		r = fill(scan, &lines->text);
+	if (conf->rescans && r == 1) {
+		now += scan->passed;
+		scan->passed += (int64_t)lines->text.len;
+	}
 	if (r < 0)
 		(void)err_set(reterr, r, "out of memory for lines");
 	else if (r == 0)
 		r = take_failure(scan, reterr);
 	pthread_mutex_unlock(&scan->lock);
-	if (r == 1 && line_block_parse(lines, conf->now_ns ?: clock_real_ns(), conf->max_line,
-				       scan->literal) < 0)
+	if (r == 1 &&
+	    line_block_parse(lines, now, conf->rescans, conf->max_line, scan->literal) < 0)
 		r = err_set(reterr, -ENOMEM, "out of memory for lines");
 	if (r == 1)
 		*ret = &lines->block;
@@ -321,6 +335,9 @@ static void files_close(struct query_source *source)
 	struct source_files *files = (struct source_files *)source;
 
 	parser_free(files->parser);
+	for (size_t i = 0; i < files->spools.len; i++)
+		close(files->spools.ptr[i]);
+	vec_release(&files->spools);
 	arena_release(&files->arena);
 	free(files);
 }

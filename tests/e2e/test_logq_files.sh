@@ -37,21 +37,25 @@ else
 	chmod 600 b.log
 fi
 
-# Pipes can be read once: a sub-query is an error, not an empty answer.
+# What comes through a pipe is kept where a query looks twice.
 mkfifo "$scratch/pipe"
 cat a.log >"$scratch/pipe" &
 is "a named pipe" "$(logq -c 'level:ERROR' "$scratch/pipe")" 1
 is "two pipes" "$(logq -c '*' <(cat a.log) <(cat b.log))" 3
 sub='level:in(level:ERROR | fields level)'
-logq "$sub" <(cat a.log)
-is "a sub-query on a pipe is an error" $? 2
-like "… that says what to do" "$(err)" "can be read once: a query with a sub-query needs a file"
-logq "$sub" - <a.log
-is "… on standard input as well" $? 2
-is "… not on a file" "$(logq -c "$sub" a.log)" 1
+is "a sub-query on a pipe" "$(logq -c "$sub" <(cat a.log))" 1
+is "… on standard input" "$(cat a.log | logq -c "$sub" -)" 1
+is "… that is packed" "$(gzip -c a.log | logq -c "$sub" -)" 1
+is "… on several" "$(cat a.log | logq -c "$sub" - <(cat b.log) b.log)" 3
+is "… on a file" "$(logq -c "$sub" a.log)" 1
+is "context on standard input" "$(cat a.log | logq -o cat -A 1 one -)" $'one\ntwo'
+seq 100000 >numbers.log
+is "context of lines without a time" "$(logq -o cat -C 2 70000 numbers.log | paste -sd' ')" "69998 69999 70000 70001 70002"
 "$bin/shipper" --once --state "$scratch/state" --to "dir://$scratch/bus" a.log >/dev/null
-logq --bus "dir://$scratch/bus" "$sub"
-is "… on a bus as well" $? 2
+is "a sub-query on a bus" "$(logq -c --bus "dir://$scratch/bus" "$sub")" 1
+TMPDIR=$scratch/nowhere logq "$sub" - <a.log
+is "nowhere to keep it: partial" $? 3
+like "… says so" "$(err)" "no temporary file in"
 
 # Ctrl-C while nobody writes into a pipe.
 mkfifo "$scratch/silent"

@@ -415,6 +415,7 @@ static void diff_close(struct stage *stage)
 const struct pipe_ops pipe_diff_ops = {
 	.names = "diff",
 	.lists = true,
+	.rescans = true,
 	.parse = diff_parse,
 	.print = diff_print,
 	.needs = diff_needs,

@@ -399,6 +399,7 @@ static void context_close(struct stage *stage)
 
 const struct pipe_ops pipe_stream_context_ops = {
 	.names = "stream_context",
+	.rescans = true,
 	.parse = context_parse,
 	.print = context_print,
 	.needs = context_needs,
