@@ -1,6 +1,7 @@
-/* file_reader.c - plain, gzip and zstd behind one read. */
+/* file_reader.c - plain, gzip, zstd and UTF-16 behind one read. */
 #include "aggregator/query/file_reader.h"
 #include "common/base/cleanup.h"
+#include "common/base/utf8.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -20,6 +21,8 @@ struct file_reader {
 	uint64_t stored;
 	bool at_end; /* of the file */
 	bool inside; /* of a gzip member or zstd frame */
+	bool big_endian;
+	uint16_t high; /* first half of a surrogate pair; 0 = none */
 	/* Bytes of the file that are not unpacked yet. */
 	char *in;
 	size_t in_at, in_len;
@@ -164,7 +167,69 @@ static ssize_t read_zstd(struct file_reader *r, char *to, size_t size, struct er
 	return (ssize_t)out.pos;
 }
 
-/* By the first bytes: gzip 1f 8b, zstd's frames 28 b5 2f fd and 5? 2a 4d 18. */
+/* The next code unit: 1; 0 at the end; a byte left over there is U+FFFD. */
+static int next_unit(struct file_reader *r, uint16_t *ret, struct err *reterr)
+{
+	unsigned char bytes[2];
+
+	for (int i = 0; i < 2; i++) {
+		ssize_t n = refill(r, reterr);
+
+		if (n < 0)
+			return (int)n;
+		if (n == 0) {
+			*ret = 0xfffd;
+			return i;
+		}
+		bytes[i] = (unsigned char)r->in[r->in_at++];
+	}
+	*ret = (uint16_t)(r->big_endian ? bytes[0] << 8 | bytes[1] : bytes[1] << 8 | bytes[0]);
+	return 1;
+}
+
+/* One unit may close a pair, or show that the one before it stood alone. */
+static size_t put_unit(struct file_reader *r, uint16_t unit, char *to)
+{
+	uint16_t high = r->high;
+	size_t n = 0;
+
+	r->high = 0;
+	if (high && unit >= 0xdc00 && unit < 0xe000)
+		return utf8_encode(to,
+				   0x10000u + ((uint32_t)(high - 0xd800) << 10) + (unit - 0xdc00u));
+	if (high)
+		n = utf8_encode(to, 0xfffd);
+	if (unit >= 0xd800 && unit < 0xdc00)
+		r->high = unit;
+	else
+		n += utf8_encode(to + n, unit >= 0xdc00 && unit < 0xe000 ? 0xfffd : unit);
+	return n;
+}
+
+static ssize_t read_utf16(struct file_reader *r, char *to, size_t size, struct err *reterr)
+{
+	size_t len = 0;
+
+	while (len + 8 <= size) {
+		uint16_t unit;
+		int n;
+
+		/* Don't wait for more than there is. */
+		if (len && r->in_at == r->in_len)
+			break;
+		n = next_unit(r, &unit, reterr);
+		if (n < 0)
+			return n;
+		if (n == 0) {
+			len += r->high ? put_unit(r, 0xfffd, to + len) : 0;
+			break;
+		}
+		len += put_unit(r, unit, to + len);
+	}
+	return (ssize_t)len;
+}
+
+/* By the first bytes: UTF-16's byte order mark, gzip 1f 8b, zstd's frames 28 b5 2f fd and 5? 2a 4d 18. */
 static int choose(struct file_reader *r, struct err *reterr)
 {
 	ssize_t n = refill(r, reterr);
@@ -185,6 +250,10 @@ static int choose(struct file_reader *r, struct err *reterr)
 		if (!r->zstd)
 			return failed(r, -ENOMEM, "out of memory", reterr);
 		r->read = read_zstd;
+	} else if (n >= 2 && ((p[0] == 0xff && p[1] == 0xfe) || (p[0] == 0xfe && p[1] == 0xff))) {
+		r->big_endian = p[0] == 0xfe;
+		r->in_at = 2;
+		r->read = read_utf16;
 	}
 	return 0;
 }

@@ -2,7 +2,8 @@
  * file_reader.h - the bytes of a log file, whatever it is packed with.
  *
  * Plain, gzip and zstd, told apart by their first bytes, not by their name;
- * "-" is standard input.  Several gzip members or zstd frames after each other
+ * "-" is standard input.  UTF-16 with a byte order mark, as Windows' tools write
+ * it, comes out as UTF-8.  Several gzip members or zstd frames after each other
  * are one text, as with zcat and zstdcat.
  *
  *	file_reader_open(path, NULL, &r, &err);

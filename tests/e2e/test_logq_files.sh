@@ -37,6 +37,16 @@ else
 	chmod 600 b.log
 fi
 
+# UTF-16, as Windows writes it.
+text=$'{"level":"error","msg":"h\u00e4llo \U0001f600"}\r\nplain \u20ac'
+for order in LE BE; do
+	{ [ $order = LE ] && printf '\xff\xfe' || printf '\xfe\xff'; printf %s "$text" | iconv -f UTF-8 -t UTF-16$order; } >"u16.log"
+	is "UTF-16$order" "$(logq -o cat '*' u16.log)" $'h\u00e4llo \U0001f600\nplain \u20ac'
+	is "… its fields" "$(logq -c level:ERROR - <u16.log)" 1
+done
+head -c 25 u16.log >odd.log
+is "half a character at the end" "$(logq -c '*' ./odd.log)" 1
+
 # What comes through a pipe is kept where a query looks twice.
 mkfifo "$scratch/pipe"
 cat a.log >"$scratch/pipe" &
