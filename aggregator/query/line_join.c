@@ -15,15 +15,28 @@ void line_join_release(struct line_join *join)
 		buf_release(&join->held[i]);
 }
 
+static bool has_docker_part(struct span lines)
+{
+	struct span line;
+
+	while (span_cut(&lines, '\n', &line))
+		if (container_is_partial(line))
+			return true;
+	return false;
+}
+
 /* Files of a container runtime have nothing but its lines, so the first one tells. */
 bool line_join_needed(struct span lines)
 {
 	struct span rest = lines, line = {0};
-	struct cri_line cri;
+	struct cri_line first;
 
-	return span_cut(&rest, '\n', &line) && cri_read(line, &cri) &&
-	       (span_find(lines, SPAN(" stdout P ")) >= 0 ||
-		span_find(lines, SPAN(" stderr P ")) >= 0);
+	if (!span_cut(&rest, '\n', &line) || !container_read(line, &first))
+		return false;
+	if (line.ptr[0] == '{')
+		return has_docker_part(lines);
+	return span_find(lines, SPAN(" stdout P ")) >= 0 ||
+	       span_find(lines, SPAN(" stderr P ")) >= 0;
 }
 
 static unsigned stream_of(const struct cri_line *cri)
@@ -42,7 +55,7 @@ int line_join_add(struct line_join *join, struct span line, struct span *ret)
 		join->taken[i] = false;
 	}
 	*ret = line;
-	if (!cri_read(line, &cri))
+	if (!container_read(line, &cri))
 		return 1;
 	held = &join->held[stream_of(&cri)];
 	if (!cri.partial && !held->len)
@@ -79,7 +92,7 @@ static void find_open(struct span lines, const char *open[LINE_JOIN_STREAMS])
 	while (span_cut(&lines, '\n', &line)) {
 		struct cri_line cri;
 
-		if (!cri_read(line, &cri))
+		if (!container_read(line, &cri))
 			continue;
 		const char **start = &open[stream_of(&cri)];
 
@@ -99,7 +112,7 @@ int line_join_hold(struct buf *lines, size_t max, struct buf *ret_open)
 	to = lines->ptr;
 	while (span_cut(&rest, '\n', &line)) {
 		struct cri_line cri;
-		const char *start = cri_read(line, &cri) ? open[stream_of(&cri)] : NULL;
+		const char *start = container_read(line, &cri) ? open[stream_of(&cri)] : NULL;
 
 		if (start && line.ptr >= start && ret_open->len < max) {
 			buf_puts(ret_open, line);

@@ -48,6 +48,7 @@ struct files_scan {
 	struct buf carry; /* what was read beyond the last block */
 	int64_t passed;   /* bytes of lines that were handed out */
 	bool cutting;     /* the rest of a line that was too long is skipped */
+	bool ended;       /* the file was, whose lines were read last: a block is of one file */
 	int failed;       /* a file could not be read; told after what was read of it */
 	struct err failure;
 	VEC(struct line_block *) idle;
@@ -157,8 +158,9 @@ static void end_file(struct files_scan *scan, struct buf *text)
 	scan->reader = NULL;
 	scan->at++;
 	scan->cutting = false;
+	scan->ended = true;
 	if (text->len && text->ptr[text->len - 1] != '\n')
-		buf_putc(text, '\n'); /* lines of two files never join */
+		buf_putc(text, '\n');
 }
 
 /* Bytes behind text: 1, or 0 when there are no more; a failure is kept for later. */
@@ -239,8 +241,8 @@ static void cut_line(struct files_scan *scan, struct buf *text)
 
 /*
  * Read until there are `enough` bytes and a whole line among them, or less if
- * more is long in coming; `have`: there is one already.  1, 0 at the end,
- * negative errno.
+ * the file ends or more is long in coming; `have`: there is one already.  1, 0 at
+ * the end, negative errno.
  */
 static int read_lines(struct files_scan *scan, struct buf *text, size_t enough, bool have)
 {
@@ -250,8 +252,9 @@ static int read_lines(struct files_scan *scan, struct buf *text, size_t enough, 
 		size_t from = text->len;
 		bool waits = scan->reader && file_reader_would_wait(scan->reader);
 
-		if (have && (waits || text->len >= enough))
+		if (have && (waits || scan->ended || text->len >= enough))
 			break;
+		scan->ended = false;
 		r = read_more(scan, text);
 		skip_cut_line(scan, text, from);
 		have |= span_chr(span_skip(buf_span(text), from), '\n') >= 0;
@@ -278,7 +281,9 @@ static int fill(struct files_scan *scan, struct buf *text)
 		/* Should nothing but parts have come: read on behind them. */
 		have = false;
 		enough = text->len + CHUNK_BYTES;
-		code = r < 0 ? r : split(scan, text, whole_lines(buf_span(text)), r == 1);
+		code = r < 0 ? r
+			     : split(scan, text, whole_lines(buf_span(text)),
+				     r == 1 && !scan->ended);
 	} while (r == 1 && code == 0 && !text->len);
 	if (text->failed)
 		return text->failed;

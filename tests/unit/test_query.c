@@ -718,6 +718,47 @@ static void test_fine_severity_is_a_field(void **state)
 	scratch_remove(dir);
 }
 
+/* Of both runtimes, per stream, and not over the end of a file. */
+static void test_parts_join_per_stream(void **state)
+{
+	static const char cri[] = "2023-11-14T22:00:00.000000001Z stdout P {\"msg\":\n"
+				  "2023-11-14T22:00:00.000000002Z stderr F other\n"
+				  "2023-11-14T22:00:00.000000003Z stdout P \"jo\n"
+				  "2023-11-14T22:00:00.000000004Z stdout F ined\"}\n"
+				  "2023-11-14T22:00:00.000000005Z stderr P never\n";
+	static const char docker[] =
+		"{\"log\":\"{\\\"msg\\\":\",\"stream\":\"stdout\","
+		"\"time\":\"2023-11-14T22:00:01Z\"}\n"
+		"{\"log\":\"\\\"docker\\\"}\\n\",\"stream\":\"stdout\","
+		"\"time\":\"2023-11-14T22:00:02Z\"}\n"
+		"{\"log\":\"whole\\n\",\"stream\":\"stderr\",\"time\":\"2023-11-14T22:00:03Z\"}\n";
+	char dir[SCRATCH_MAX], path[2][SCRATCH_MAX + 16];
+	struct span paths[2];
+	struct query_source *source;
+	struct err err;
+
+	(void)state;
+	scratch_make(dir);
+	for (int i = 0; i < 2; i++) {
+		snprintf(path[i], sizeof(path[i]), "%s/%d.log", dir, i);
+		paths[i] = span_cstr(path[i]);
+	}
+	write_file(path[0], cri, sizeof(cri) - 1);
+	write_file(path[1], docker, sizeof(docker) - 1);
+	assert_int_equal(source_files_open(paths, 2, &(struct source_files_conf){.now_ns = NOW_NS},
+					   &source, &err),
+			 0);
+	expect("* | sort by (_time) | fields _time, _msg, log.stream", source,
+	       "_msg=joined;_time=2023-11-14T22:00:00.000000001Z;log.stream=stdout;\n"
+	       "_msg=other;_time=2023-11-14T22:00:00.000000002Z;log.stream=stderr;\n"
+	       "_msg=never;_time=2023-11-14T22:00:00.000000005Z;log.stream=stderr;\n"
+	       "_msg=docker;_time=2023-11-14T22:00:01.000000000Z;log.stream=stdout;\n"
+	       "_msg=whole;_time=2023-11-14T22:00:03.000000000Z;log.stream=stderr;\n");
+	expect("joined | fields _msg", source, "_msg=joined;\n");
+	source_close(source);
+	scratch_remove(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -740,6 +781,7 @@ int main(void)
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_files_have_marks),
 		cmocka_unit_test(test_parts_of_lines_are_joined),
+		cmocka_unit_test(test_parts_join_per_stream),
 		cmocka_unit_test(test_fine_severity_is_a_field),
 	};
 
