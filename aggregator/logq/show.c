@@ -92,6 +92,8 @@ static int open_printer(struct way *way, const struct options *opts, const struc
 	if (r == 0 && way->print.format == OUTPUT_TEMPLATE) {
 		arena_init(&way->arena, TEMPLATE_BYTES);
 		r = template_parse(template, &way->arena, &way->template, reterr);
+		if (r == 0)
+			r = template_check_format(&way->template, reterr);
 		if (r < 0)
 			return err_prefix(reterr, r, "-o template");
 		way->print.template = &way->template;

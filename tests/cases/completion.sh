@@ -111,6 +111,7 @@ is "a number is nobody's to guess" "$(bash_proposes -n '')" ""
 
 if command -v fish >/dev/null; then
 	is "fish: formats" "$(fish_proposes 'logq -o sh')" "short short-iso"
+	is "fish: pipes behind |" "$(fish_proposes 'logq "error | sta')" '"error | stats'
 	is "fish: services of an index" \
 		"$(PATH=$bin:$PATH fish_proposes "logq -D $scratch/index -u ")" "payment web shop"
 	is "fish: fields" \
