@@ -35,6 +35,15 @@ static const struct {
 	 "2025-07-01T12:00:00.000000000Z"},
 	{"2025-07-01T12:00:00+05:30", "2025-07-01T06:30:00.000000000Z",
 	 "2025-07-01T06:30:00.000000000Z"},
+	/* the days on which the clock is put forward and back, and what is around that hour */
+	{"2026-03-29", "2026-03-29T00:00:00.000000000Z", "2026-03-28T23:00:00.000000000Z"},
+	{"2026-03-29T01:59:59", "2026-03-29T01:59:59.000000000Z", "2026-03-29T00:59:59.000000000Z"},
+	{"2026-03-29T03:00", "2026-03-29T03:00:00.000000000Z", "2026-03-29T01:00:00.000000000Z"},
+	{"2026-03-30", "2026-03-30T00:00:00.000000000Z", "2026-03-29T22:00:00.000000000Z"},
+	{"2026-10-25", "2026-10-25T00:00:00.000000000Z", "2026-10-24T22:00:00.000000000Z"},
+	{"2026-10-25T01:59:59", "2026-10-25T01:59:59.000000000Z", "2026-10-24T23:59:59.000000000Z"},
+	{"2026-10-25T03:00", "2026-10-25T03:00:00.000000000Z", "2026-10-25T02:00:00.000000000Z"},
+	{"2026-10-26", "2026-10-26T00:00:00.000000000Z", "2026-10-25T23:00:00.000000000Z"},
 	{"@1772366400", "2026-03-01T12:00:00.000000000Z", "2026-03-01T12:00:00.000000000Z"},
 	{"@1772366400.5", "2026-03-01T12:00:00.500000000Z", "2026-03-01T12:00:00.500000000Z"},
 	{"1772366400123", "2026-03-01T12:00:00.123000000Z", "2026-03-01T12:00:00.123000000Z"},
@@ -85,11 +94,42 @@ static void test_local(void **state)
 		check(cases[i].text, false, cases[i].berlin);
 }
 
+/* Days are days of the calendar, hours are hours. */
+static void test_the_day_after(void **state)
+{
+	static const struct {
+		int64_t now; /* s */
+		const char *text, *expected;
+	} days[] = {
+		{1774864800, "today", "2026-03-29T22:00:00.000000000Z"}, /* 2026-03-30 12:00 */
+		{1774864800, "yesterday", "2026-03-28T23:00:00.000000000Z"},
+		{1774864800, "24h", "2026-03-29T10:00:00.000000000Z"},
+		{1774864800, "00:30", "2026-03-29T22:30:00.000000000Z"},
+		{1793012400, "today", "2026-10-25T23:00:00.000000000Z"}, /* 2026-10-26 12:00 */
+		{1793012400, "yesterday", "2026-10-24T22:00:00.000000000Z"},
+	};
+
+	(void)state;
+	setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
+	tzset();
+	for (size_t i = 0; i < sizeof(days) / sizeof(days[0]); i++) {
+		char got[TIMESTAMP_TEXT_LEN + 1] = "";
+		int64_t ns;
+
+		assert_int_equal(time_arg_parse(span_cstr(days[i].text), days[i].now * NS_PER_SEC,
+						false, &ns, NULL),
+				 0);
+		timestamp_format(got, ns);
+		assert_string_equal(got, days[i].expected);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_utc),
 		cmocka_unit_test(test_local),
+		cmocka_unit_test(test_the_day_after),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
