@@ -129,7 +129,8 @@ static void test_auto(void **state)
 	struct print_conf conf = {.style = plain};
 
 	(void)state;
-	assert_string_equal(print(conf, line_names, texts, 3, 1), "Mar 01 12:00:00.000       web: up\n");
+	assert_string_equal(print(conf, line_names, texts, 3, 1),
+			    "Mar 01 12:00:00.000       web: up\n");
 	assert_string_equal(print(conf, record_names, texts, 4, 1), "Mar 01 12:00:00.000 up\n");
 	assert_string_equal(print(conf, group_names, texts + 2, 2, 1), "_msg  n\nup    1\n");
 }
