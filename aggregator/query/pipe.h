@@ -92,7 +92,7 @@ struct pipe_ops {
 	 * reading any.  Asked of the first stage, and behind those that only pick.
 	 * May be NULL.
 	 */
-	bool (*skips)(struct stage *stage, struct row_block *block);
+	bool (*skips)(struct stage *stage, unsigned worker, struct row_block *block);
 	/* It has the answer sooner when blocks come oldest first.  NULL: newest. */
 	bool (*oldest_first)(const struct pipe *pipe);
 	/* For query_explain(): which blocks skips() leaves out.  May be NULL. */

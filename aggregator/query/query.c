@@ -151,7 +151,7 @@ static bool is_useless(struct query_worker *worker, struct row_block *block)
 	const struct query_run *run = worker->run;
 	const struct pipe_ops *ops = run->chooser->ops;
 	bool in_time = block->min_time <= run->max_time && block->max_time >= run->min_time;
-	bool worse = in_time && ops->skips && ops->skips(run->chooser, block);
+	bool worse = in_time && ops->skips && ops->skips(run->chooser, worker->index, block);
 
 	worker->skipped_time += !in_time;
 	worker->skipped_best += worse;

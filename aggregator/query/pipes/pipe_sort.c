@@ -148,9 +148,9 @@ static void share_bound(const struct sort_worker *worker)
  * Rows of equal first keys are told apart by the next ones, so only a block
  * that is beyond the bound is skipped.  An empty value is before all numbers.
  */
-static bool sort_skips(struct stage *stage, struct row_block *block)
+static bool sort_skips(struct stage *stage, unsigned number, struct row_block *block)
 {
-	const struct sort_worker *worker = stage_state(stage, 0);
+	const struct sort_worker *worker = stage_state(stage, number);
 	struct sort_bound *bound = worker->bound;
 	const struct pipe_sort *sort = stage_pipe(stage);
 	struct order_key key;
