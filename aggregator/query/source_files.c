@@ -35,22 +35,34 @@ struct source_files {
 	size_t npaths;
 	struct source_files_conf conf;
 	struct parser *parser;
-	VEC(int) spools; /* descriptors */
+	pthread_mutex_t spool_lock; /* of `spools`, and of paths that they replace */
+	VEC(int) spools;            /* descriptors */
+};
+
+struct files_scan;
+
+/* One file after the other, read to its end. */
+struct reading {
+	struct files_scan *scan;
+	pthread_mutex_t lock; /* of all below */
+	struct file_reader *reader;
+	struct buf carry; /* what was read beyond the last block */
+	int64_t passed;   /* bytes of lines that were handed out */
+	bool cutting;     /* the rest of a line that was too long is skipped */
+	bool file_ended;  /* the one whose lines were read last: a block is of one file */
+	bool ended;       /* there is no file any more */
+	int failed;       /* a file could not be read; told after what was read of it */
+	struct err failure;
 };
 
 struct files_scan {
 	struct source_scan scan;
 	struct source_files *files;
-	struct span literal;  /* lines without it need not be parsed; empty = all */
-	pthread_mutex_t lock; /* of all below */
-	size_t at;            /* the file that is read, or comes next */
-	struct file_reader *reader;
-	struct buf carry; /* what was read beyond the last block */
-	int64_t passed;   /* bytes of lines that were handed out */
-	bool cutting;     /* the rest of a line that was too long is skipped */
-	bool ended;       /* the file was, whose lines were read last: a block is of one file */
-	int failed;       /* a file could not be read; told after what was read of it */
-	struct err failure;
+	struct span literal; /* lines without it need not be parsed; empty = all */
+	struct reading *readings;
+	unsigned nreadings;
+	atomic_size_t next;   /* the file that nobody has opened yet */
+	pthread_mutex_t lock; /* of what follows; taken last */
 	VEC(struct line_block *) idle;
 };
 
@@ -68,6 +80,29 @@ static void release_block(struct row_block *block)
 static const struct row_block_ops block_ops = {
 	.load = line_block_load, .names = line_block_names, .release = release_block};
 
+static void close_scan(struct source_scan *base)
+{
+	struct files_scan *scan = (struct files_scan *)base;
+
+	for (size_t i = 0; i < scan->idle.len; i++)
+		line_block_free(scan->idle.ptr[i]);
+	vec_release(&scan->idle);
+	for (unsigned i = 0; scan->readings && i < scan->nreadings; i++) {
+		file_reader_free(scan->readings[i].reader);
+		buf_release(&scan->readings[i].carry);
+		pthread_mutex_destroy(&scan->readings[i].lock);
+	}
+	free(scan->readings);
+	pthread_mutex_destroy(&scan->lock);
+	free(scan);
+}
+
+/* Of the lines of a block, and of what is kept for the next one. */
+static size_t text_max(const struct source_files *files)
+{
+	return files->conf.max_line + 4 * (size_t)CHUNK_BYTES;
+}
+
 static int files_scan(struct query_source *source, const struct source_want *want,
 		      struct source_scan **ret, struct err *reterr)
 {
@@ -80,33 +115,34 @@ static int files_scan(struct query_source *source, const struct source_want *wan
 	scan->files = files;
 	scan->literal = line_filter_literal(want->filter);
 	pthread_mutex_init(&scan->lock, NULL);
-	buf_init(&scan->carry, files->conf.max_line + 4 * (size_t)CHUNK_BYTES);
+	/* Lines without a time are to have the same one when they are read again. */
+	scan->nreadings = want->workers && !files->conf.rescans ? want->workers : 1;
+	if (scan->nreadings > files->npaths)
+		scan->nreadings = (unsigned)files->npaths;
+	scan->readings = calloc(scan->nreadings + 1, sizeof(*scan->readings));
+	if (!scan->readings) {
+		close_scan(&scan->scan);
+		return err_set(reterr, -ENOMEM, "out of memory");
+	}
+	for (unsigned i = 0; i < scan->nreadings; i++) {
+		scan->readings[i].scan = scan;
+		pthread_mutex_init(&scan->readings[i].lock, NULL);
+		buf_init(&scan->readings[i].carry, text_max(files));
+	}
 	*ret = &scan->scan;
 	return 0;
-}
-
-static void close_scan(struct source_scan *base)
-{
-	struct files_scan *scan = (struct files_scan *)base;
-
-	for (size_t i = 0; i < scan->idle.len; i++)
-		line_block_free(scan->idle.ptr[i]);
-	vec_release(&scan->idle);
-	file_reader_free(scan->reader);
-	buf_release(&scan->carry);
-	pthread_mutex_destroy(&scan->lock);
-	free(scan);
 }
 
 static int take_block(struct files_scan *scan, struct line_block **ret)
 {
 	int r;
 
-	if (scan->idle.len) {
-		*ret = scan->idle.ptr[--scan->idle.len];
+	pthread_mutex_lock(&scan->lock);
+	*ret = scan->idle.len ? scan->idle.ptr[--scan->idle.len] : NULL;
+	pthread_mutex_unlock(&scan->lock);
+	if (*ret)
 		return 0;
-	}
-	r = line_block_new(scan->files->parser, scan->carry.max, ret);
+	r = line_block_new(scan->files->parser, text_max(scan->files), ret);
 	if (r == 0) {
 		(*ret)->block.ops = &block_ops;
 		(*ret)->owner = scan;
@@ -130,75 +166,89 @@ static bool is_stream(struct span path)
 static int spool(struct source_files *files, struct span *path, struct err *reterr)
 {
 	int fd = spool_stream(*path, files->conf.cancel, reterr);
+	struct span name = {0};
 
 	if (fd < 0)
 		return fd;
-	if (vec_push(&files->spools, fd) < 0) {
+	pthread_mutex_lock(&files->spool_lock);
+	if (vec_push(&files->spools, fd) < 0)
 		close(fd);
+	else
+		name = arena_printf(&files->arena, "/proc/self/fd/%d", fd);
+	pthread_mutex_unlock(&files->spool_lock);
+	if (!name.ptr)
 		return err_set(reterr, -ENOMEM, "out of memory");
-	}
-	*path = arena_printf(&files->arena, "/proc/self/fd/%d", fd);
-	return path->ptr ? 0 : err_set(reterr, -ENOMEM, "too many files");
+	*path = name;
+	return 0;
 }
 
-static int next_file(struct files_scan *scan, struct err *reterr)
+/* The next file, ready to be read: 1, or 0 when there is none any more. */
+static int next_file(struct reading *reading, struct err *reterr)
 {
-	struct source_files *files = scan->files;
-	struct span *path = &files->paths[scan->at];
+	struct source_files *files = reading->scan->files;
+	size_t at = atomic_fetch_add(&reading->scan->next, 1);
 	int r = 0;
+
+	reading->ended = at >= files->npaths;
+	if (reading->ended)
+		return 0;
+	struct span *path = &files->paths[at];
 
 	if (files->conf.rescans && is_stream(*path))
 		r = spool(files, path, reterr);
-	return r < 0 ? r : file_reader_open(*path, files->conf.cancel, &scan->reader, reterr);
+	if (r >= 0)
+		r = file_reader_open(*path, files->conf.cancel, &reading->reader, reterr);
+	return r < 0 ? r : 1;
 }
 
-static void end_file(struct files_scan *scan, struct buf *text)
+static void end_file(struct reading *reading, struct buf *text)
 {
-	file_reader_free(scan->reader);
-	scan->reader = NULL;
-	scan->at++;
-	scan->cutting = false;
-	scan->ended = true;
+	file_reader_free(reading->reader);
+	reading->reader = NULL;
+	reading->cutting = false;
+	reading->file_ended = true;
 	if (text->len && text->ptr[text->len - 1] != '\n')
 		buf_putc(text, '\n');
 }
 
 /* Bytes behind text: 1, or 0 when there are no more; a failure is kept for later. */
-static int read_more(struct files_scan *scan, struct buf *text)
+static int read_more(struct reading *reading, struct buf *text)
 {
-	ssize_t n = 0;
+	ssize_t n = 1;
 
-	if (scan->failed < 0 || (!scan->reader && scan->at == scan->files->npaths))
+	if (reading->failed < 0 || reading->ended)
 		return 0;
-	if (!scan->reader)
-		n = next_file(scan, &scan->failure);
-	if (n == 0 && buf_reserve(text, CHUNK_BYTES) < 0)
+	if (!reading->reader)
+		n = next_file(reading, &reading->failure);
+	if (reading->ended)
+		return 0;
+	if (n > 0 && buf_reserve(text, CHUNK_BYTES) < 0)
 		return -ENOMEM;
-	if (n == 0)
-		n = file_reader_read(scan->reader, text->ptr + text->len, CHUNK_BYTES,
-				     &scan->failure);
+	if (n > 0)
+		n = file_reader_read(reading->reader, text->ptr + text->len, CHUNK_BYTES,
+				     &reading->failure);
 	if (n > 0) {
 		text->len += (size_t)n;
 		return 1;
 	}
-	scan->failed = (int)n;
-	end_file(scan, text);
+	reading->failed = (int)n;
+	end_file(reading, text);
 	return n == 0;
 }
 
 /* Drop the bytes up to the end of the line that was cut. */
-static void skip_cut_line(struct files_scan *scan, struct buf *text, size_t from)
+static void skip_cut_line(struct reading *reading, struct buf *text, size_t from)
 {
 	ptrdiff_t end;
 
-	if (!scan->cutting)
+	if (!reading->cutting)
 		return;
 	end = span_chr(span_skip(buf_span(text), from), '\n');
 	if (end < 0) {
 		text->len = from;
 		return;
 	}
-	scan->cutting = false;
+	reading->cutting = false;
 	memmove(text->ptr + from, text->ptr + from + end + 1, text->len - from - (size_t)end - 1);
 	text->len -= (size_t)end + 1;
 }
@@ -218,25 +268,26 @@ static size_t whole_lines(struct span text)
  * Keep `n` bytes in text, the others for the next block, as well as lines of
  * which parts are still to come.
  */
-static int split(struct files_scan *scan, struct buf *text, size_t n, bool more)
+static int split(struct reading *reading, struct buf *text, size_t n, bool more)
 {
 	struct span rest = span_skip(buf_span(text), n);
 	int r = 0;
 
-	buf_reset(&scan->carry);
+	buf_reset(&reading->carry);
 	text->len = n;
 	if (more)
-		r = line_join_hold(text, scan->files->conf.max_line / 2, &scan->carry);
-	buf_puts(&scan->carry, rest);
-	return r < 0 ? r : scan->carry.failed;
+		r = line_join_hold(text, reading->scan->files->conf.max_line / 2, &reading->carry);
+	buf_puts(&reading->carry, rest);
+	return r < 0 ? r : reading->carry.failed;
 }
 
 /* A line without end that is longer than any may be: its beginning is a line. */
-static void cut_line(struct files_scan *scan, struct buf *text)
+static void cut_line(struct reading *reading, struct buf *text)
 {
-	text->len = scan->files->conf.max_line + 2; /* too long, so that it counts as cut */
+	/* Too long, so that it counts as cut. */
+	text->len = reading->scan->files->conf.max_line + 2;
 	buf_putc(text, '\n');
-	scan->cutting = true;
+	reading->cutting = true;
 }
 
 /*
@@ -244,22 +295,23 @@ static void cut_line(struct files_scan *scan, struct buf *text)
  * the file ends or more is long in coming; `have`: there is one already.  1, 0 at
  * the end, negative errno.
  */
-static int read_lines(struct files_scan *scan, struct buf *text, size_t enough, bool have)
+static int read_lines(struct reading *reading, struct buf *text, size_t enough, bool have)
 {
 	int r = 1;
 
 	while (r == 1) {
 		size_t from = text->len;
-		bool waits = scan->reader && file_reader_would_wait(scan->reader);
+		bool waits = reading->reader && file_reader_would_wait(reading->reader);
 
-		if (have && (waits || scan->ended || text->len >= enough))
+		if (have && (waits || reading->file_ended || text->len >= enough))
 			break;
-		scan->ended = false;
-		r = read_more(scan, text);
-		skip_cut_line(scan, text, from);
+		reading->file_ended = false;
+		r = read_more(reading, text);
+		skip_cut_line(reading, text, from);
 		have |= span_chr(span_skip(buf_span(text), from), '\n') >= 0;
-		if (r == 1 && !have && text->len >= scan->files->conf.max_line + CHUNK_BYTES) {
-			cut_line(scan, text);
+		if (r == 1 && !have &&
+		    text->len >= reading->scan->files->conf.max_line + CHUNK_BYTES) {
+			cut_line(reading, text);
 			have = true;
 		}
 	}
@@ -267,23 +319,23 @@ static int read_lines(struct files_scan *scan, struct buf *text, size_t enough, 
 }
 
 /* Whole lines into text, and of lines in parts all parts.  1, 0 at the end, negative errno. */
-static int fill(struct files_scan *scan, struct buf *text)
+static int fill(struct reading *reading, struct buf *text)
 {
-	bool have = span_chr(buf_span(&scan->carry), '\n') >= 0;
+	bool have = span_chr(buf_span(&reading->carry), '\n') >= 0;
 	size_t enough = CHUNK_BYTES;
 	int r, code;
 
 	do {
 		buf_reset(text);
-		buf_puts(text, buf_span(&scan->carry));
-		buf_reset(&scan->carry);
-		r = read_lines(scan, text, enough, have);
+		buf_puts(text, buf_span(&reading->carry));
+		buf_reset(&reading->carry);
+		r = read_lines(reading, text, enough, have);
 		/* Should nothing but parts have come: read on behind them. */
 		have = false;
 		enough = text->len + CHUNK_BYTES;
 		code = r < 0 ? r
-			     : split(scan, text, whole_lines(buf_span(text)),
-				     r == 1 && !scan->ended);
+			     : split(reading, text, whole_lines(buf_span(text)),
+				     r == 1 && !reading->file_ended);
 	} while (r == 1 && code == 0 && !text->len);
 	if (text->failed)
 		return text->failed;
@@ -291,15 +343,37 @@ static int fill(struct files_scan *scan, struct buf *text)
 }
 
 /* What could not be read, once. */
-static int take_failure(struct files_scan *scan, struct err *reterr)
+static int take_failure(struct reading *reading, struct err *reterr)
 {
-	int r = scan->failed;
+	int r = reading->failed;
 
-	scan->failed = 0;
+	reading->failed = 0;
 	if (r == 0)
 		return 0;
-	*reterr = scan->failure;
+	*reterr = reading->failure;
 	return r == -ENOMEM || r == -ECANCELED ? r : -EBADMSG;
+}
+
+/* Lines of the worker's own reading, or of one that is not through: 1, 0 at the end. */
+static int fill_block(struct files_scan *scan, unsigned worker, struct buf *text,
+		      int64_t *ret_passed, struct err *reterr)
+{
+	int r = 0;
+
+	for (unsigned i = 0; r == 0 && i < scan->nreadings; i++) {
+		struct reading *reading = &scan->readings[(worker + i) % scan->nreadings];
+
+		pthread_mutex_lock(&reading->lock);
+		r = fill(reading, text);
+		*ret_passed = reading->passed;
+		reading->passed += (int64_t)text->len;
+		if (r < 0)
+			(void)err_set(reterr, r, "out of memory for lines");
+		else if (r == 0)
+			r = take_failure(reading, reterr);
+		pthread_mutex_unlock(&reading->lock);
+	}
+	return r;
 }
 
 static int files_next(struct source_scan *base, unsigned worker, struct row_block **ret,
@@ -308,29 +382,18 @@ static int files_next(struct source_scan *base, unsigned worker, struct row_bloc
 	struct files_scan *scan = (struct files_scan *)base;
 	const struct source_files_conf *conf = &scan->files->conf;
 	struct line_block *lines = NULL;
-	int64_t now = conf->now_ns ?: clock_real_ns();
-	int r;
+	int64_t now = conf->now_ns ?: clock_real_ns(), passed = 0;
+	int r = take_block(scan, &lines);
 
-	(void)worker;
-	pthread_mutex_lock(&scan->lock);
-	r = take_block(scan, &lines);
-	if (r == 0)
-		r = fill(scan, &lines->text);
-	if (conf->rescans && r == 1) {
-		now += scan->passed;
-		scan->passed += (int64_t)lines->text.len;
-	}
 	if (r < 0)
-		(void)err_set(reterr, r, "out of memory for lines");
-	else if (r == 0)
-		r = take_failure(scan, reterr);
-	pthread_mutex_unlock(&scan->lock);
-	if (r == 1 &&
-	    line_block_parse(lines, now, conf->rescans, conf->max_line, scan->literal) < 0)
+		return err_set(reterr, r, "out of memory for lines");
+	r = fill_block(scan, worker, &lines->text, &passed, reterr);
+	if (r == 1 && line_block_parse(lines, now + (conf->rescans ? passed : 0), conf->rescans,
+				       conf->max_line, scan->literal) < 0)
 		r = err_set(reterr, -ENOMEM, "out of memory for lines");
 	if (r == 1)
 		*ret = &lines->block;
-	else if (lines)
+	else
 		release_block(&lines->block);
 	return r;
 }
@@ -343,6 +406,7 @@ static void files_close(struct query_source *source)
 	for (size_t i = 0; i < files->spools.len; i++)
 		close(files->spools.ptr[i]);
 	vec_release(&files->spools);
+	pthread_mutex_destroy(&files->spool_lock);
 	arena_release(&files->arena);
 	free(files);
 }
@@ -359,6 +423,7 @@ int source_files_open(const struct span *paths, size_t npaths, const struct sour
 	if (!files)
 		return err_set(reterr, -ENOMEM, "out of memory");
 	files->source.ops = &files_ops;
+	pthread_mutex_init(&files->spool_lock, NULL);
 	files->conf = *conf;
 	if (!files->conf.max_line)
 		files->conf.max_line = MAX_LINE_DEFAULT;

@@ -628,6 +628,54 @@ static void test_rate_by_the_time_range(void **state)
 	source_close(source);
 }
 
+#define FILES      7
+#define FILE_LINES 3000
+
+/* Workers read files of their own, then share what is left; one of them can't be read. */
+static void test_many_files(void **state)
+{
+	_cleanup_(buf_release) struct buf text = BUF_INIT(16 << 20);
+	char dir[SCRATCH_MAX], names[FILES + 1][SCRATCH_MAX + 16];
+	struct span paths[FILES + 1];
+	struct query_source *source;
+	struct err err;
+
+	(void)state;
+	scratch_make(dir);
+	for (unsigned i = 0; i <= FILES; i++) {
+		snprintf(names[i], sizeof(names[i]), "%s/%u.log", dir, i);
+		paths[i] = span_cstr(names[i]);
+		buf_reset(&text);
+		/* The first is longer than all others together; the last has no end of line. */
+		for (unsigned k = 0; k < (i ? FILE_LINES : 10 * FILE_LINES); k++)
+			buf_printf(&text, "%s{\"f\":\"%u\",\"msg\":\"line %u\"}", k ? "\n" : "", i,
+				   k);
+		if (i != 3)
+			write_file(names[i], text.ptr, text.len);
+	}
+	assert_int_equal(source_files_open(paths, FILES + 1,
+					   &(struct source_files_conf){.now_ns = NOW_NS}, &source,
+					   &err),
+			 0);
+	for (unsigned threads = 1; threads <= 4; threads++) {
+		struct query_conf conf = {.threads = threads};
+		struct answer answer = {.rows = 0};
+		struct query_result result;
+
+		assert_int_equal(
+			run_with("* | stats count() n, count_uniq(f) f, count_uniq(_msg) m", source,
+				 &conf, &answer, &result, &err),
+			0);
+		assert_string_equal(buf_cstr(&answer.text), "f=7;m=30000;n=48000;\n");
+		assert_true(result.partial);
+		assert_non_null(strstr(buf_cstr(&result.partial_why), "3.log: No such file"));
+		buf_release(&answer.text);
+		query_result_release(&result);
+	}
+	source_close(source);
+	scratch_remove(dir);
+}
+
 #define CRI_EVENTS 300
 
 /* Part `part` of event `i`: long ones fill several blocks, and two streams take turns. */
@@ -780,6 +828,7 @@ int main(void)
 		cmocka_unit_test(test_damage_makes_it_partial),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_files_have_marks),
+		cmocka_unit_test(test_many_files),
 		cmocka_unit_test(test_parts_of_lines_are_joined),
 		cmocka_unit_test(test_parts_join_per_stream),
 		cmocka_unit_test(test_fine_severity_is_a_field),
