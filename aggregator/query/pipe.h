@@ -99,6 +99,14 @@ struct pipe_ops {
 	void (*explain)(const struct pipe *pipe, struct buf *out);
 	/* Merge and hand on.  NULL: nothing was held back. */
 	int (*finish)(struct stage *stage);
+	/*
+	 * True if it only brings rows into the order of _time, so that it can do one
+	 * span of time after the other: push …, finish, forget, push …, finish.
+	 * Goes with oldest_first and forget; may be NULL.
+	 */
+	bool (*by_time)(const struct pipe *pipe);
+	/* Drop what was pushed. */
+	void (*forget)(struct stage *stage);
 	/* Free stage->state; also after failures.  May be NULL. */
 	void (*close)(struct stage *stage);
 };
@@ -118,6 +126,7 @@ struct stage {
 	void *state;           /* the pipe's */
 	size_t state_size;     /* of one worker's part, see stage_new_states() */
 	atomic_bool full;      /* push said 1 */
+	atomic_bool seen;      /* rows were pushed */
 	atomic_size_t charged; /* bytes of the query's memory that it holds */
 };
 

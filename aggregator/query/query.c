@@ -62,7 +62,10 @@ static int cut_time(struct query_run *run, struct rows *rows, uint64_t *bits)
 	const struct row_block *block = rows->block;
 	struct filter range = {.kind = FILTER_TIME, .field = SPAN("_time")};
 
-	if (!run->shared->conf->has_time_range || run->query->options.ignore_global_time ||
+	bool has_range =
+		run->shared->conf->has_time_range && !run->query->options.ignore_global_time;
+
+	if ((!has_range && !run->in_window) ||
 	    (block->min_time >= run->min_time && block->max_time <= run->max_time))
 		return 0;
 	range.tmin = run->min_time;
@@ -292,7 +295,7 @@ static void *worker_main(void *ctx)
 	return NULL;
 }
 
-static int scan_all(struct query_run *run)
+int run_scan(struct query_run *run)
 {
 	struct query_source *source = run->shared->source;
 	const struct pipe_ops *chooser = run->chooser->ops;
@@ -335,7 +338,7 @@ static int finish_stages(struct query_run *run)
 		if (r < 0)
 			return run_fail(run, r, NULL);
 	}
-	run->shared->result->finish_ns = clock_mono_ns() - start_ns;
+	run->shared->result->finish_ns += clock_mono_ns() - start_ns;
 	return 0;
 }
 
@@ -463,7 +466,7 @@ int run_query(struct query *query, struct query_shared *shared, unsigned nworker
 	if (r >= 0)
 		r = open_stages(&run);
 	if (r >= 0 && !atomic_load(&run.stop))
-		r = scan_all(&run);
+		r = run_in_order(&run);
 	if (r >= 0)
 		r = finish_stages(&run);
 	if (r < 0 && reterr)

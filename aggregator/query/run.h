@@ -59,6 +59,7 @@ struct query_run {
 	struct field_set needs; /* what the first stage reads */
 	struct field_set reads; /* and the filter */
 	int64_t min_time, max_time;
+	bool in_window; /* other rows of its blocks belong to another span of time */
 	struct source_scan *scan;
 	query_sink_fn *sink;
 	void *sink_ctx;
@@ -86,6 +87,10 @@ int run_subqueries(struct query_run *run, struct err *reterr);
 
 /* How many workers the query has: its own option, the configuration, the default. */
 unsigned query_threads(const struct query *query, const struct query_conf *conf);
+/* One scan of the source by all workers, from min_time to max_time. */
+int run_scan(struct query_run *run);
+/* windows.c: the same, span by span where the rows of all don't fit into memory. */
+int run_in_order(struct query_run *run);
 /* Read the columns that the stages need.  0 or rows->failed. */
 int run_read(struct query_run *run, struct rows *rows);
 
@@ -93,6 +98,8 @@ int run_read(struct query_run *run, struct rows *rows);
 int run_stopped(struct query_run *run);
 /* Keep the first error. */
 int run_fail(struct query_run *run, int code, const char *text);
+/* Forget it, with all workers gone: what failed will be tried in another way. */
+void run_forgive(struct query_run *run);
 /* -ENOMEM: `what` ("pipe `sort`") needs more memory than a query may use. */
 int run_no_memory(struct query_run *run, const char *what);
 /* Note why the answer is partial. */

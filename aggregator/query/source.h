@@ -47,6 +47,11 @@ struct query_source_ops {
 	int (*next)(struct source_scan *scan, unsigned worker, struct row_block **ret,
 		    struct err *reterr);
 	void (*close_scan)(struct source_scan *scan);
+	/*
+	 * 1 and a time, at or before which about half of the rows from `min` to
+	 * `max` lie; 0: they can't be parted.  NULL = never.
+	 */
+	int (*split)(struct query_source *source, int64_t min, int64_t max, int64_t *ret_at);
 	void (*close)(struct query_source *source);
 };
 

@@ -67,6 +67,59 @@ static int store_next(struct source_scan *base, unsigned worker, struct row_bloc
 	return 1;
 }
 
+/* Rows of a block up to `ns`, as if they came at even intervals. */
+static double rows_until(const struct row_block *block, int64_t ns)
+{
+	double span = (double)block->max_time - (double)block->min_time + 1;
+
+	if (ns < block->min_time)
+		return 0;
+	if (ns >= block->max_time)
+		return block->nrows;
+	return block->nrows * (((double)ns - (double)block->min_time + 1) / span);
+}
+
+static double all_until(const struct store_snapshot *snapshot, int64_t ns)
+{
+	double n = 0;
+
+	for (size_t i = 0; i < snapshot->nblocks; i++)
+		n += rows_until(snapshot->blocks[i], ns);
+	return n;
+}
+
+static int store_split(struct query_source *source, int64_t min, int64_t max, int64_t *ret_at)
+{
+	struct store_snapshot *snapshot;
+	int64_t low = max, high = min;
+	int r = store_snapshot(((struct source_store *)source)->store, min, max, &snapshot);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < snapshot->nblocks; i++) {
+		const struct row_block *block = snapshot->blocks[i];
+
+		low = block->min_time < low ? block->min_time : low;
+		high = block->max_time > high ? block->max_time : high;
+	}
+	low = low < min ? min : low;
+	high = high > max ? max : high;
+	double half = (all_until(snapshot, low - 1) + all_until(snapshot, high)) / 2;
+
+	r = low < high;
+	while (low + 1 < high) {
+		int64_t middle = low + (int64_t)(((uint64_t)high - (uint64_t)low) / 2);
+
+		if (all_until(snapshot, middle) < half)
+			low = middle;
+		else
+			high = middle;
+	}
+	store_snapshot_free(snapshot);
+	*ret_at = low;
+	return r;
+}
+
 static void store_close_scan(struct source_scan *base)
 {
 	struct store_scan *scan = (struct store_scan *)base;
@@ -83,6 +136,7 @@ static void source_store_close(struct query_source *source)
 static const struct query_source_ops store_ops = {.scan = store_scan,
 						  .next = store_next,
 						  .close_scan = store_close_scan,
+						  .split = store_split,
 						  .close = source_store_close};
 
 int source_store_open(struct store *store, struct query_source **ret)

@@ -33,6 +33,7 @@ int stage_push(struct stage *stage, unsigned worker, struct rows *rows)
 		return push_failed(stage, rows, rows->failed);
 	if (rows->n == 0)
 		return 0;
+	atomic_store_explicit(&stage->seen, true, memory_order_relaxed);
 	r = stage->ops->push(stage, worker, rows);
 	if (r >= 0 && rows->failed)
 		r = rows->failed;
@@ -191,6 +192,13 @@ int run_fail(struct query_run *run, int code, const char *text)
 	}
 	pthread_mutex_unlock(&run->shared->lock);
 	return code;
+}
+
+void run_forgive(struct query_run *run)
+{
+	run->err = (struct err){.text = ""};
+	atomic_store(&run->failed, 0);
+	atomic_store(&run->stop, false);
 }
 
 int run_no_memory(struct query_run *run, const char *what)

@@ -8,11 +8,12 @@
 #include "common/base/num.h"
 #include "tests/unit/store_fixture.h"
 
-#define PARTS     40
-#define PART_ROWS 120
-#define ROWS      (PARTS * PART_ROWS)
-#define DAY_NS    (INT64_C(86400) * NS_PER_SEC)
-#define MOST      64
+#define PARTS        40
+#define PART_ROWS    120
+#define ROWS         (PARTS * PART_ROWS)
+#define DAY_NS       (INT64_C(86400) * NS_PER_SEC)
+#define MOST         64
+#define LITTLE_BYTES (192 << 10)
 
 struct row {
 	int64_t time;
@@ -114,18 +115,24 @@ static int take_keys(void *ctx, struct rows *came)
 	return 0;
 }
 
-static void run(const char *text, unsigned threads, query_sink_fn *sink, void *ctx,
-		struct query_result *result)
+static void run_within(const char *text, unsigned threads, uint64_t memory, query_sink_fn *sink,
+		       void *ctx, struct query_result *result)
 {
+	const struct query_conf conf = {.threads = threads, .memory_bytes = memory};
 	struct query *query;
 	struct err err = {.text = ""};
 
 	if (query_parse(span_cstr(text), 0, &query_lang_ops, &query, &err) < 0 ||
-	    query_execute(query, &(struct query_conf){.threads = threads}, source, sink, ctx,
-			  result, &err) < 0)
+	    query_execute(query, &conf, source, sink, ctx, result, &err) < 0)
 		fail_msg("%s: %s", text, err.text);
 	assert_false(result->partial);
 	query_free(query);
+}
+
+static void run(const char *text, unsigned threads, query_sink_fn *sink, void *ctx,
+		struct query_result *result)
+{
+	run_within(text, threads, 0, sink, ctx, result);
 }
 
 static int compare_keys(const void *a, const void *b)
@@ -209,6 +216,57 @@ static void test_blocks_beyond_the_best_are_skipped(void **state)
 			check_shape(&shapes[i], &seed);
 }
 
+/* More rows than fit into memory, in order of time; what can't be cut is refused. */
+static void test_sort_by_time_goes_span_by_span(void **state)
+{
+	static const struct shape sorts[] = {
+		{"*", NULL, "sort by (_time desc, n)", true, true, false},
+		{"* | filter kind:=a", "a", "sort by (_time, n)", true, false, false},
+		{"kind:=b | fields _time, n, kind", "b", "sort by (_time) desc", true, true, false},
+	};
+	struct keys *came = calloc(1, sizeof(*came)), *all = calloc(1, sizeof(*all));
+	struct query_result result;
+	struct err err = {.text = ""};
+	struct query *query;
+	char text[256];
+
+	(void)state;
+	assert_non_null(came);
+	assert_non_null(all);
+	came->by_time = all->by_time = true;
+	for (size_t i = 0; i < 3 * 2; i++) {
+		const struct shape *shape = &sorts[i % 3];
+
+		came->n = 0;
+		snprintf(text, sizeof(text), "%s | %s", shape->before, shape->sort);
+		run_within(text, 1 + (unsigned)i / 3, LITTLE_BYTES, take_keys, came, &result);
+		/* Some blocks were read more than once. */
+		assert_true(result.blocks_scanned > PARTS);
+		naive_keys(all, shape->kind, shape->desc);
+		assert_int_equal(came->n, all->n);
+		assert_memory_equal(came->of, all->of, came->n * sizeof(*came->of));
+		query_result_release(&result);
+	}
+	/* Ranks, and the order of another field, need all rows at once. */
+	for (size_t i = 0; i < 2; i++) {
+		const struct query_conf conf = {.threads = 1, .memory_bytes = LITTLE_BYTES};
+
+		assert_int_equal(query_parse(i ? SPAN("* | sort by (n)")
+					       : SPAN("* | sort by (_time) rank as r"),
+					     0, &query_lang_ops, &query, &err),
+				 0);
+		came->n = 0;
+		assert_int_equal(
+			query_execute(query, &conf, source, take_keys, came, &result, &err),
+			-ENOMEM);
+		assert_int_equal(came->n, 0);
+		query_result_release(&result);
+		query_free(query);
+	}
+	free(came);
+	free(all);
+}
+
 static int count_rows(void *ctx, struct rows *came)
 {
 	*(size_t *)ctx += came->n;
@@ -275,6 +333,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_blocks_beyond_the_best_are_skipped),
+		cmocka_unit_test(test_sort_by_time_goes_span_by_span),
 		cmocka_unit_test(test_other_pipes_see_all_blocks),
 		cmocka_unit_test(test_limit_reads_its_rows_only),
 	};

@@ -580,17 +580,9 @@ static size_t choose(const struct sort_worker *all, struct kept_ref *refs, int64
 	return n;
 }
 
-static int sort_finish(struct stage *stage)
+static int push_chosen(struct stage *stage, const struct sort_worker *all)
 {
-	struct sort_worker *all = stage_state(stage, 0);
 	struct ranks ranks = {.sort = all->sort};
-	int r = merge_workers(stage);
-
-	if (r >= 0)
-		r = stage_charge(stage,
-				 all->rows.len * (sizeof(struct kept_ref) + sizeof(int64_t)));
-	if (r < 0)
-		return r;
 	_cleanup_free_ struct kept_ref *refs = calloc(all->rows.len + 1, sizeof(*refs));
 	_cleanup_free_ int64_t *numbers = calloc(all->rows.len + 1, sizeof(*numbers));
 
@@ -601,6 +593,42 @@ static int sort_finish(struct stage *stage)
 	if (all->sort->rank.ptr)
 		ranks.of = numbers;
 	return kept_push(&all->kept, refs, n, stage, set_ranks, &ranks);
+}
+
+static int sort_finish(struct stage *stage)
+{
+	const struct sort_worker *all = stage_state(stage, 0);
+	int r = merge_workers(stage);
+	size_t bytes = all->rows.len * (sizeof(struct kept_ref) + sizeof(int64_t));
+
+	if (r >= 0)
+		r = stage_charge(stage, bytes);
+	if (r < 0)
+		return r;
+	r = push_chosen(stage, all);
+	stage_uncharge(stage, bytes);
+	return r;
+}
+
+static bool sort_by_time(const struct pipe *pipe)
+{
+	const struct pipe_sort *sort = (const struct pipe_sort *)pipe;
+
+	return sort->nfields && span_eq(sort->fields[0].name, SPAN("_time")) && !sort->has_limit &&
+	       !sort->offset && !sort->partition.len && !sort->rank.ptr;
+}
+
+static void sort_forget(struct stage *stage)
+{
+	for (unsigned i = 0; i < stage_workers(stage); i++) {
+		struct sort_worker *worker = stage_state(stage, i);
+
+		kept_release(&worker->kept);
+		vec_release(&worker->rows);
+		kept_init(&worker->kept);
+		stage_uncharge(stage, worker->charged);
+		worker->charged = 0;
+	}
 }
 
 static void sort_close(struct stage *stage)
@@ -634,6 +662,8 @@ static void sort_needs(const struct pipe *pipe, struct field_set *set)
 
 const struct pipe_ops pipe_sort_ops = {
 	.names = "sort order",
+	.by_time = sort_by_time,
+	.forget = sort_forget,
 	.lazy = true,
 	.parse = sort_parse,
 	.print = sort_print,
