@@ -305,7 +305,8 @@ int run_scan(struct query_run *run)
 				   .fields = &run->reads,
 				   .oldest_first = chooser->oldest_first &&
 						   chooser->oldest_first(run->chooser->pipe),
-				   .workers = run->nworkers};
+				   .workers = run->nworkers,
+				   .memory = &run->shared->memory};
 	struct err err = {.text = ""};
 	unsigned started = 1;
 	int r = source->ops->scan(source, &want, &run->scan, &err);

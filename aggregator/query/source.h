@@ -31,6 +31,7 @@ struct source_want {
 	const struct field_set *fields; /* only these fields will be loaded */
 	bool oldest_first;              /* blocks in this order; else newest first */
 	unsigned workers;
+	struct budget *memory; /* for what blocks take themselves; NULL: they are not counted */
 };
 
 struct source_scan;

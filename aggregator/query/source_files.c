@@ -59,6 +59,7 @@ struct files_scan {
 	struct source_scan scan;
 	struct source_files *files;
 	struct span literal; /* lines without it need not be parsed; empty = all */
+	struct budget *memory;
 	struct reading *readings;
 	unsigned nreadings;
 	atomic_size_t next;   /* the file that nobody has opened yet */
@@ -114,6 +115,7 @@ static int files_scan(struct query_source *source, const struct source_want *wan
 	scan->scan.source = source;
 	scan->files = files;
 	scan->literal = line_filter_literal(want->filter);
+	scan->memory = want->memory;
 	pthread_mutex_init(&scan->lock, NULL);
 	/* Lines without a time are to have the same one when they are read again. */
 	scan->nreadings = want->workers && !files->conf.rescans ? want->workers : 1;
@@ -146,6 +148,7 @@ static int take_block(struct files_scan *scan, struct line_block **ret)
 	if (r == 0) {
 		(*ret)->block.ops = &block_ops;
 		(*ret)->owner = scan;
+		(*ret)->arena.shared = scan->memory;
 	}
 	return r;
 }
@@ -390,7 +393,10 @@ static int files_next(struct source_scan *base, unsigned worker, struct row_bloc
 	r = fill_block(scan, worker, &lines->text, &passed, reterr);
 	if (r == 1 && line_block_parse(lines, now + (conf->rescans ? passed : 0), conf->rescans,
 				       conf->max_line, scan->literal) < 0)
-		r = err_set(reterr, -ENOMEM, "out of memory for lines");
+		r = err_set(reterr, -ENOMEM,
+			    "the lines of a block of %zu bytes need more memory than a query may "
+			    "use",
+			    lines->text.len);
 	if (r == 1)
 		*ret = &lines->block;
 	else

@@ -628,6 +628,27 @@ static void test_rate_by_the_time_range(void **state)
 	source_close(source);
 }
 
+/* What lines take when they are parsed is the query's memory, too. */
+static void test_lines_count_as_memory(void **state)
+{
+	_cleanup_(buf_release) struct buf text = BUF_INIT(1 << 20);
+	char dir[SCRATCH_MAX], path[SCRATCH_MAX + 16];
+	struct query_source *source;
+
+	(void)state;
+	scratch_make(dir);
+	snprintf(path, sizeof(path), "%s/short.log", dir);
+	for (unsigned i = 0; i < 50000; i++)
+		buf_puts(&text, SPAN("x\n"));
+	write_file(path, text.ptr, text.len);
+	source = open_path(path);
+	expect_failure("* | count()", source, &(struct query_conf){.memory_bytes = 4 << 20},
+		       -ENOMEM, "more memory than a query may use");
+	expect("* | count() n", source, "n=50000;\n");
+	source_close(source);
+	scratch_remove(dir);
+}
+
 #define FILES      7
 #define FILE_LINES 3000
 
@@ -829,6 +850,7 @@ int main(void)
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_files_have_marks),
 		cmocka_unit_test(test_many_files),
+		cmocka_unit_test(test_lines_count_as_memory),
 		cmocka_unit_test(test_parts_of_lines_are_joined),
 		cmocka_unit_test(test_parts_join_per_stream),
 		cmocka_unit_test(test_fine_severity_is_a_field),
