@@ -3,10 +3,12 @@
  *
  * Rates are rows a second of CPU time, one worker.  Their floor is what it
  * costs to read the same bytes and find the ends of the lines.  A word is also
- * searched for by ripgrep, where it is installed.
+ * searched for by ripgrep, where it is installed; in packed files its floor is
+ * unpacking them.
  *
  *	bench_query [ROWS]	default 300,000
  */
+#include "aggregator/query/file_reader.h"
 #include "aggregator/query/query.h"
 #include "common/base/cleanup.h"
 #include "common/base/clock.h"
@@ -17,6 +19,8 @@
 #include <inttypes.h>
 #include <spawn.h>
 #include <sys/wait.h>
+#include <zlib.h>
+#include <zstd.h>
 
 #define ROWS_DEFAULT 300000
 #define START_NS     (INT64_C(1772366400) * NS_PER_SEC)
@@ -173,6 +177,65 @@ static void bench_word(struct query_source *source, const char *path, int64_t fl
 	       (double)best / (double)reference);
 }
 
+/* CPU time of unpacking alone. */
+static int64_t time_unpacking(const char *path)
+{
+	static char buffer[READ_BYTES];
+	int64_t best = INT64_MAX;
+
+	for (int run = 0; run < RUNS; run++) {
+		int64_t start = clock_cpu_ns();
+		struct file_reader *reader;
+		struct err err;
+
+		if (file_reader_open(span_cstr(path), NULL, &reader, &err) < 0)
+			exit(1);
+		while (file_reader_read(reader, buffer, sizeof(buffer), &err) > 0)
+			;
+		file_reader_free(reader);
+		start = clock_cpu_ns() - start;
+		best = start < best ? start : best;
+	}
+	return best;
+}
+
+static void write_zstd(const char *path, struct span text)
+{
+	size_t size = ZSTD_compressBound(text.len);
+	char *packed = malloc(size);
+	struct err err;
+
+	size = packed ? ZSTD_compress(packed, size, text.ptr, text.len, 3) : 0;
+	if (!packed || ZSTD_isError(size) ||
+	    io_replace_file(path, span_of(packed, size), 0600, &err) < 0)
+		exit(1);
+	free(packed);
+}
+
+static void write_gzip(const char *path, struct span text)
+{
+	gzFile gz = gzopen(path, "wb3");
+
+	if (!gz || gzfwrite(text.ptr, 1, text.len, gz) != text.len || gzclose(gz) != Z_OK)
+		exit(1);
+}
+
+static void bench_packed(const char *name, const char *path)
+{
+	int64_t floor_ns = time_unpacking(path), ns;
+	struct query_source *source;
+	struct err err;
+	uint64_t rows;
+
+	if (source_files_open(&(struct span){path, strlen(path)}, 1, &(struct source_files_conf){0},
+			      &source, &err) < 0)
+		exit(1);
+	ns = time_query(source, "declined", &rows);
+	source_close(source);
+	printf("bench: %s %.2f ms CPU (unpacking %.2f ms, ratio %.2f)\n", name,
+	       (double)ns / NS_PER_MS, (double)floor_ns / NS_PER_MS, (double)ns / (double)floor_ns);
+}
+
 static void bench_raw(struct query_source *raw, const char *path, uint64_t rows)
 {
 	int64_t floor_ns = time_floor(path), ns;
@@ -203,6 +266,12 @@ int main(int argc, char **argv)
 		return 1;
 	bench_raw(raw, path, rows);
 	source_close(raw);
+	snprintf(path, sizeof(path), "%s/rows.zst", dir);
+	write_zstd(path, buf_span(&text));
+	bench_packed("query_file_zstd_word", path);
+	snprintf(path, sizeof(path), "%s/rows.gz", dir);
+	write_gzip(path, buf_span(&text));
+	bench_packed("query_file_gzip_word", path);
 	buf_release(&text);
 	scratch_remove(dir);
 	return 0;
