@@ -102,7 +102,7 @@ int run_fail(struct query_run *run, int code, const char *text);
 void run_forgive(struct query_run *run);
 /* -ENOMEM: `what` ("pipe `sort`") needs more memory than a query may use. */
 int run_no_memory(struct query_run *run, const char *what);
-/* Note why the answer is partial. */
+/* Note why the answer is partial; where the query does not allow that, it fails. */
 void run_partial(struct query_run *run, const char *why);
 
 #endif

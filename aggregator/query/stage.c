@@ -215,11 +215,21 @@ int run_no_memory(struct query_run *run, const char *what)
 
 void run_partial(struct query_run *run, const char *why)
 {
+	const struct query_options *options = &run->query->root->options;
 	struct query_result *result = run->shared->result;
+	char refusal[sizeof(run->err.text)];
 
 	pthread_mutex_lock(&run->shared->lock);
 	result->partial = true;
-	buf_puts(&result->partial_why, span_cstr(why));
-	buf_putc(&result->partial_why, '\n');
+	/* A part that is scanned again is as damaged as before. */
+	if (span_find(buf_span(&result->partial_why), span_cstr(why)) < 0) {
+		buf_puts(&result->partial_why, span_cstr(why));
+		buf_putc(&result->partial_why, '\n');
+	}
 	pthread_mutex_unlock(&run->shared->lock);
+	if (!options->has_allow_partial || options->allow_partial)
+		return;
+	snprintf(refusal, sizeof(refusal), "the answer would be partial, which is not allowed: %s",
+		 why);
+	run_fail(run, -EBADMSG, refusal);
 }

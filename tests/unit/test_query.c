@@ -483,6 +483,8 @@ static void test_damage_makes_it_partial(void **state)
 	assert_string_equal(buf_cstr(&answer.text), "n=100;\n");
 	buf_release(&answer.text);
 	query_result_release(&result);
+	expect_failure("options(allow_partial_response=false) * | count() n", &source.source, &conf,
+		       -EBADMSG, "not allowed: part 7 is damaged");
 	source_close(source.good);
 }
 
