@@ -82,12 +82,20 @@ int group_column(const struct group *group, const struct column_entry *entry, st
 /* Verify every checksum; `deep`: decode every column too.  0, or what is wrong in reterr. */
 int group_verify(const struct group *group, bool deep, struct err *reterr);
 
-/* The group as a row_block; the view borrows the source. */
+/*
+ * The group as a row_block; the view borrows the source.  The directory is read
+ * and verified by the first op that needs it, and goes when the block is
+ * released: a query asks for it some times a block, and over many blocks.
+ */
+struct view_directory;
 struct group_view {
 	struct row_block base;
 	struct group group;
+	_Atomic(struct view_directory *) directory; /* NULL = not read */
 };
 void group_view_init(struct group_view *view, const struct group_source *source,
 		     const struct group_info *info);
+/* Frees what the view holds; may be called more than once. */
+void group_view_release(struct group_view *view);
 
 #endif

@@ -2,14 +2,70 @@
 #include "aggregator/store/bloom.h"
 #include "aggregator/store/group.h"
 #include "aggregator/store/overflow.h"
+#include "aggregator/store/scratch.h"
 #include "common/lang/token.h"
 #include <errno.h>
+#include <stdlib.h>
 
 #define DIRECTORY_MAX (16u << 20)
 
+struct view_directory {
+	struct directory directory;
+	struct arena arena;
+};
+
+static struct group_view *view_of(struct row_block *block)
+{
+	return (struct group_view *)block;
+}
+
 static const struct group *group_of(struct row_block *block)
 {
-	return &((struct group_view *)block)->group;
+	return &view_of(block)->group;
+}
+
+static void directory_free(struct view_directory *read)
+{
+	if (!read)
+		return;
+	arena_release(&read->arena);
+	free(read);
+}
+
+static int read_directory(const struct group *group, struct view_directory **ret)
+{
+	struct view_directory *read = calloc(1, sizeof(*read));
+
+	if (!read)
+		return -ENOMEM;
+	arena_init(&read->arena, DIRECTORY_MAX);
+	int r = group_directory(group, &read->arena, &read->directory);
+
+	if (r < 0)
+		directory_free(read);
+	else
+		*ret = read;
+	return r;
+}
+
+/* The view's directory.  Where several threads read it first, one's is kept. */
+static int directory_of(struct row_block *block, const struct directory **ret)
+{
+	struct group_view *view = view_of(block);
+	struct view_directory *read = atomic_load(&view->directory), *mine;
+
+	if (!read) {
+		int r = read_directory(&view->group, &mine);
+
+		if (r < 0)
+			return r;
+		if (atomic_compare_exchange_strong(&view->directory, &read, mine))
+			read = mine;
+		else
+			directory_free(mine);
+	}
+	*ret = &read->directory;
+	return 0;
 }
 
 static int explain(struct err *reterr, int code, struct span name)
@@ -62,14 +118,10 @@ static int load(const struct group *group, const struct directory *directory, st
 static int view_load(struct row_block *block, struct span name, struct arena *arena,
 		     struct column *ret, struct err *reterr)
 {
-	struct directory directory;
-	struct arena tmp;
+	const struct directory *directory;
+	int r = directory_of(block, &directory);
 
-	arena_init(&tmp, DIRECTORY_MAX);
-	int r = group_directory(group_of(block), &tmp, &directory);
-
-	r = r < 0 ? r : load(group_of(block), &directory, name, arena, ret);
-	arena_release(&tmp);
+	r = r < 0 ? r : load(group_of(block), directory, name, arena, ret);
 	return r < 0 ? explain(reterr, r, name) : 0;
 }
 
@@ -98,18 +150,14 @@ static int add_names(const struct group *group, const struct directory *director
 static int view_names(struct row_block *block, struct arena *arena, const struct span **ret_names,
 		      size_t *ret_n, struct err *reterr)
 {
-	struct directory directory;
+	const struct directory *directory;
 	struct names names;
-	struct arena tmp;
+	int r = directory_of(block, &directory);
 
-	arena_init(&tmp, DIRECTORY_MAX);
 	names_init(&names, arena);
-	int r = group_directory(group_of(block), &tmp, &directory);
-
-	r = r < 0 ? r : add_names(group_of(block), &directory, arena, &names);
+	r = r < 0 ? r : add_names(group_of(block), directory, arena, &names);
 	r = r < 0 ? r : names_list(&names, ret_names, ret_n);
 	names_release(&names);
-	arena_release(&tmp);
 	return r < 0 ? explain(reterr, r, SPAN("names")) : 0;
 }
 
@@ -162,40 +210,37 @@ static bool may_have(const struct group *group, const struct directory *director
 static bool view_may_have_tokens(struct row_block *block, struct span name, const uint64_t *tokens,
 				 size_t n)
 {
-	struct directory directory;
-	struct arena tmp;
+	const struct directory *directory;
+	struct arena *tmp = scratch_take();
 	bool may = true;
 
-	arena_init(&tmp, DIRECTORY_MAX);
-	if (group_directory(group_of(block), &tmp, &directory) == 0)
-		may = n == 0 || may_have(group_of(block), &directory, name, tokens, n, &tmp);
-	arena_release(&tmp);
+	if (!tmp)
+		return may;
+	if (directory_of(block, &directory) == 0)
+		may = n == 0 || may_have(group_of(block), directory, name, tokens, n, tmp);
+	scratch_give(tmp);
 	return may;
 }
 
 static bool view_range(struct row_block *block, struct span name, double *ret_min, double *ret_max)
 {
-	struct directory directory;
-	struct arena tmp;
-	bool known = false;
+	const struct directory *directory;
 
-	arena_init(&tmp, DIRECTORY_MAX);
-	if (group_directory(group_of(block), &tmp, &directory) == 0) {
-		const struct column_entry *entry = directory_find(&directory, name);
+	if (directory_of(block, &directory) < 0)
+		return false;
+	const struct column_entry *entry = directory_find(directory, name);
 
-		known = entry && entry->has_range && !is_waiting(group_of(block), name);
-		if (known) {
-			*ret_min = entry->min;
-			*ret_max = entry->max;
-		}
-	}
-	arena_release(&tmp);
-	return known;
+	if (!entry || !entry->has_range || is_waiting(group_of(block), name))
+		return false;
+	*ret_min = entry->min;
+	*ret_max = entry->max;
+	return true;
 }
 
+/* The view itself is the snapshot's. */
 static void view_release(struct row_block *block)
 {
-	(void)block; /* the snapshot's */
+	group_view_release(view_of(block));
 }
 
 static const struct row_block_ops view_ops = {
@@ -217,4 +262,9 @@ void group_view_init(struct group_view *view, const struct group_source *source,
 			 .bytes = info->len},
 		.group = {.source = source, .info = *info},
 	};
+}
+
+void group_view_release(struct group_view *view)
+{
+	directory_free(atomic_exchange(&view->directory, NULL));
 }

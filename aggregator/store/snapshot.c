@@ -161,6 +161,8 @@ void store_snapshot_free(struct store_snapshot *public)
 
 	for (size_t i = 0; i < snap->ntables; i++)
 		memtable_unref(snap->tables[i].table);
+	for (size_t i = 0; i < snap->ngroups; i++)
+		group_view_release(&snap->groups[i]);
 	for (size_t i = 0; i < snap->nparts; i++)
 		part_unref(snap->parts[i]);
 	for (size_t i = 0; i < public->ndamages; i++)

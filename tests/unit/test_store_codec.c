@@ -388,6 +388,7 @@ static void check_sample(uint64_t seed, uint32_t n, bool sparse)
 	for (size_t c = 0; c < MAKERS; c++)
 		check_column(&s, &view.base, c, &ids);
 	check_tokens(&s, &view.base);
+	view.base.ops->release(&view.base);
 	arena_release(&arena);
 }
 

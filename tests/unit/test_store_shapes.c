@@ -202,6 +202,7 @@ static void sample_make(struct sample *s, uint64_t *seed)
 
 static void sample_release(struct sample *s)
 {
+	group_view_release(&s->view);
 	memtable_unref(s->table);
 	stream_table_release(&s->streams);
 	buf_release(&s->bytes);
