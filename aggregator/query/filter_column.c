@@ -125,6 +125,53 @@ static void match_dict(const struct filter *leaf, const struct column *column, u
 	}
 }
 
+/* The double that a stored integer stands for grows with it: its bounds become integers. */
+struct int_range {
+	int64_t min, max;
+	bool none;
+};
+
+/* Whether the number of `n` is at or beyond the bound; `above`: beyond. */
+static bool reaches(int64_t n, double unit, double bound, bool above)
+{
+	double number = (double)n / unit;
+
+	return above ? !(number <= bound) : number >= bound;
+}
+
+/* The smallest integer that does; false if none does. */
+static bool find_bound(double unit, double bound, bool above, int64_t *ret)
+{
+	int64_t low = INT64_MIN, high = INT64_MAX;
+
+	if (!reaches(high, unit, bound, above))
+		return false;
+	while (low < high) {
+		int64_t mid = low + (int64_t)(((uint64_t)high - (uint64_t)low) / 2);
+
+		if (reaches(mid, unit, bound, above))
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	*ret = low;
+	return true;
+}
+
+static struct int_range int_range_of(const struct filter *leaf, double unit)
+{
+	struct int_range range = {.max = INT64_MAX};
+	int64_t above;
+
+	range.none = !find_bound(unit, leaf->min, false, &range.min);
+	if (find_bound(unit, leaf->max, true, &above)) {
+		range.none |= above == INT64_MIN;
+		range.max = above - (above > INT64_MIN);
+	}
+	range.none |= range.min > range.max;
+	return range;
+}
+
 /*
  * A word of 64 rows at a time, without branches: a bound that half of the rows
  * meet, in no order, costs as much as one that none do.
@@ -133,6 +180,8 @@ static void match_numbers(const struct filter *leaf, const struct column *column
 {
 	double unit = column->kind == COLUMN_INT ? pow(10, column->scale) : 1;
 	uint64_t empty = filter_matches_empty(leaf) ? ~UINT64_C(0) : 0;
+	struct int_range range = int_range_of(leaf, unit);
+	uint64_t width = (uint64_t)range.max - (uint64_t)range.min;
 
 	for (size_t w = 0; w < BITMAP_WORDS(column->nrows); w++) {
 		const int64_t *ints = column->ints + w * 64;
@@ -141,11 +190,8 @@ static void match_numbers(const struct filter *leaf, const struct column *column
 
 		if (!bits[w])
 			continue;
-		for (size_t i = 0; i < n; i++) {
-			double number = (double)ints[i] / unit;
-
-			match |= (uint64_t)((number >= leaf->min) & (number <= leaf->max)) << i;
-		}
+		for (size_t i = 0; i < n && !range.none; i++)
+			match |= (uint64_t)((uint64_t)ints[i] - (uint64_t)range.min <= width) << i;
 		bits[w] &= (match & ~absent) | (empty & absent);
 	}
 }
