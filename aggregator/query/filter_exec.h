@@ -12,7 +12,8 @@
  * it can have the numbers or words at all.  What a leaf means is in
  * common/lang/match.h; here is only how often it is asked:
  *
- *	CONST once · DICT once an entry · INT and TIME on numbers for ranges · TEXT each row
+ *	CONST once · DICT once an entry · INT and TIME on numbers for ranges · TEXT each row,
+ *	or of a list: each shape, then each text whose shape does not tell
  */
 #ifndef SLUICE_QUERY_FILTER_EXEC_H
 #define SLUICE_QUERY_FILTER_EXEC_H
