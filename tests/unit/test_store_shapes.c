@@ -41,40 +41,9 @@ enum part {
 };
 
 static const char *const pieces[] = {
-	" ",
-	" ",
-	" ",
-	"-",
-	":",
-	", ",
-	"=",
-	"/",
-	"a",
-	"error",
-	"Error",
-	"ok ",
-	"fe",
-	"ms",
-	" user",
-	"x",
-	"0x",
-	"_",
-	"é",
-	"Зима ",
-	"—",
-	"\xe2\x84\xaa"
-	"n",
-	"日",
-	"cache",
-	" miss",
-	"[",
-	"]",
-	".",
-	"s, ",
-	"ab",
-	"17",
-	"\t",
-	" a1b2",
+	" ",   " ",     " ",     "-",     ":", ", ", "=",   "/",  "a",     "error", "Error",
+	"ok ", "fe",    "ms",    " user", "x", "0x", "_",   "é",  "Зима ", "—",     "\xe2\x84\xaan",
+	"日",  "cache", " miss", "[",     "]", ".",  "s, ", "ab", "17",    "\t",    " a1b2",
 };
 #define PIECES (sizeof(pieces) / sizeof(pieces[0]))
 
