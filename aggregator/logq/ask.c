@@ -408,7 +408,7 @@ int ask_split(struct ask *ask, const struct options *opts, int64_t now_ns, struc
 /* The step of --histogram. */
 static const char *set_step(struct ask *ask, const struct options *opts, int64_t now_ns)
 {
-	int64_t span = (ask->max_time < now_ns ? ask->max_time : now_ns) - ask->min_time;
+	int64_t end = ask->max_time < now_ns ? ask->max_time : now_ns, span = HOUR;
 	bool known = ask->has_time_range && ask->min_time != INT64_MIN;
 
 	if (!span_eq(opt_text(opts->histogram), SPAN("auto"))) {
@@ -416,10 +416,10 @@ static const char *set_step(struct ask *ask, const struct options *opts, int64_t
 			ask->view.step_ns = 0; /* a month has no length */
 		return opts->histogram.ptr;
 	}
-	if (!known && !ask->files.len && !opts->bus.len) {
-		known = true;
-		span = HOUR; /* by default_since() */
-	}
+	if (known && __builtin_sub_overflow(end, ask->min_time, &span))
+		span = INT64_MAX;
+	if (!ask->files.len && !opts->bus.len)
+		known = true; /* by default_since() */
 	return histogram_auto_step(span, known, &ask->view.step_ns, &ask->view.coarsen);
 }
 
