@@ -146,6 +146,14 @@ static int64_t floor_to(int64_t ns, int64_t step)
 	return ns - (rest < 0 ? rest + step : rest);
 }
 
+/* Times of five hundred years apart are in logs, too: of clocks that are wrong. */
+static int64_t distance(int64_t from, int64_t to)
+{
+	int64_t ns;
+
+	return __builtin_sub_overflow(to, from, &ns) ? INT64_MAX : ns;
+}
+
 /* Fewer, wider steps. */
 static int64_t coarsen(struct ticks *ticks, int64_t step)
 {
@@ -154,7 +162,7 @@ static int64_t coarsen(struct ticks *ticks, int64_t step)
 
 	if (ticks->len < 2)
 		return step;
-	histogram_step(ticks->ptr[ticks->len - 1].ns - ticks->ptr[0].ns, &wider);
+	histogram_step(distance(ticks->ptr[0].ns, ticks->ptr[ticks->len - 1].ns), &wider);
 	if (wider <= step)
 		return step;
 	for (size_t i = 0; i < ticks->len; i++) {
@@ -195,7 +203,7 @@ static void put_bar(struct bars *bars, int64_t ns, uint64_t hits, struct buf *ou
 /* The steps between two that have rows. */
 static void put_empty(struct bars *bars, int64_t from, int64_t to, int64_t step, struct buf *out)
 {
-	int64_t n = step ? (to - from) / step - 1 : 0;
+	int64_t n = step ? distance(from, to) / step - 1 : 0;
 	struct span dots = bars->style->ascii ? SPAN("...") : SPAN("⋮");
 
 	if (n <= EMPTY_MAX) {

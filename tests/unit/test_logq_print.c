@@ -260,6 +260,19 @@ static void test_patterns(void **state)
 		"   12  .: #      Mar 01 12:00:00  Mar 01 12:00:09  payment <N> declined\n");
 }
 
+/* Clocks that are centuries wrong. */
+static void test_far_times(void **state)
+{
+	static const struct span bar_names[] = {SPAN("_time"), SPAN("hits")};
+	static const struct span bar_rows[][2] = {{SPAN("1700-01-01T00:00:00Z"), SPAN("1")},
+						  {SPAN("2250-01-01T00:00:00Z"), SPAN("2")}};
+	struct print_conf conf = {.view = {VIEW_HISTOGRAM, INT64_C(1000000000), true},
+				  .style = {.utc = true, .ascii = true, .width = 40}};
+
+	(void)state;
+	assert_non_null(strstr(print(conf, bar_names, bar_rows[0], 2, 2), "times\n2249-12-"));
+}
+
 /* Hops on one axis; what went wrong and who was silent is said in words. */
 static void test_trace(void **state)
 {
@@ -381,19 +394,13 @@ static void test_too_many_to_keep(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_records),
-		cmocka_unit_test(test_auto),
-		cmocka_unit_test(test_stats),
-		cmocka_unit_test(test_reversed_and_limited),
-		cmocka_unit_test(test_histogram),
-		cmocka_unit_test(test_coarsen),
-		cmocka_unit_test(test_shares),
-		cmocka_unit_test(test_patterns),
-		cmocka_unit_test(test_trace),
-		cmocka_unit_test(test_narrow_table),
-		cmocka_unit_test(test_escapes),
-		cmocka_unit_test(test_color),
-		cmocka_unit_test(test_too_many_to_keep),
+		cmocka_unit_test(test_records),      cmocka_unit_test(test_auto),
+		cmocka_unit_test(test_stats),        cmocka_unit_test(test_reversed_and_limited),
+		cmocka_unit_test(test_histogram),    cmocka_unit_test(test_coarsen),
+		cmocka_unit_test(test_far_times),    cmocka_unit_test(test_shares),
+		cmocka_unit_test(test_patterns),     cmocka_unit_test(test_trace),
+		cmocka_unit_test(test_narrow_table), cmocka_unit_test(test_escapes),
+		cmocka_unit_test(test_color),        cmocka_unit_test(test_too_many_to_keep),
 	};
 
 	setlocale(LC_CTYPE, "C.UTF-8"); /* as style_init() does */
