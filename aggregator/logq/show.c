@@ -316,7 +316,7 @@ static void say_hint(const struct ask *ask)
 
 	hint_print(buf_span(&ask->text), ask->query->filter, &text);
 	if (text.len)
-		fprintf(stderr, "logq: %.*s\n", SPAN_FMT(buf_span(&text)));
+		notice("%.*s", SPAN_FMT(buf_span(&text)));
 }
 
 /* What the exit status says. */

@@ -539,17 +539,31 @@ void args_help(const struct args *args, struct buf *out)
 	option_mem_release(&mem);
 }
 
+/* Words of the command line are repeated, but not what they would do to a terminal. */
+static void put_harmless(struct buf *out, struct span text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.ptr[i];
+
+		if (c < 0x20 || c == 0x7f)
+			buf_printf(out, "\\x%02x", c);
+		else
+			buf_putc(out, (char)c);
+	}
+}
+
 static int complain(const struct parse *p, const struct err *err)
 {
 	_cleanup_(buf_release) struct buf report = BUF_INIT(1 << 20);
 
 	if (p->conf && conf_nerrors(p->conf)) {
 		conf_report(p->conf, &report);
-		fwrite(report.ptr, 1, report.len, stderr);
 	} else {
-		fprintf(stderr, "%s: %s\nTry '%s --help'.\n", p->args->program, err->text,
-			p->args->program);
+		buf_printf(&report, "%s: ", p->args->program);
+		put_harmless(&report, span_cstr(err->text));
+		buf_printf(&report, "\nTry '%s --help'.\n", p->args->program);
 	}
+	fwrite(report.ptr, 1, report.len, stderr);
 	return p->args->usage_code ? p->args->usage_code : EXIT_USAGE;
 }
 
