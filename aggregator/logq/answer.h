@@ -25,7 +25,9 @@ static inline void answer_release(struct answer *answer)
 	buf_release(&answer->cost);
 }
 
-/* Ctrl-C, or the reader of stdout is gone: set by main, looked at by all loops. */
+/* Ctrl-C, or the reader of the pager is gone: looked at by all loops. */
 extern atomic_bool logq_cancel;
+/* It was Ctrl-C (or SIGTERM), whatever a pager did about it. */
+extern atomic_bool logq_interrupted;
 
 #endif

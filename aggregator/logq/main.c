@@ -6,11 +6,12 @@
 #include <signal.h>
 #include <time.h>
 
-atomic_bool logq_cancel;
+atomic_bool logq_cancel, logq_interrupted;
 
 static void on_signal(int signal)
 {
 	(void)signal;
+	logq_interrupted = true;
 	logq_cancel = true;
 }
 

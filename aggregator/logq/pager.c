@@ -8,18 +8,21 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* What can't be run shows nothing: then all is printed as it is. */
-#define RUN_SHELL "eval \"$LOGQ_PAGER\"; code=$?; [ $code -eq 127 ] && exec cat; exit $code"
+/*
+ * The shell outlives a Ctrl-C, which is for the pager (a handler of the shell's is
+ * none of its children's).  What can't be run shows nothing: then all is printed
+ * as it is.
+ */
+#define RUN_SHELL                                                                                  \
+	"trap : INT; eval \"$LOGQ_PAGER\"; code=$?; [ $code -eq 127 ] && exec cat; exit $code"
 
 static volatile sig_atomic_t left;
 static atomic_bool *cancel;
 
-/* Ctrl-C, which the pager gets as well, is not leaving. */
 static void on_child(int signal)
 {
 	(void)signal;
-	if (!*cancel)
-		left = 1;
+	left = 1;
 	*cancel = true;
 }
 

@@ -325,9 +325,9 @@ static int conclude(const struct options *opts, const struct ask *ask, int r, ui
 {
 	if (opts->stats && answer->cost.len)
 		notice("%.*s", SPAN_FMT(buf_span(&answer->cost)));
-	if (logq_cancel && !pager_was_left())
+	if (logq_interrupted)
 		return LOGQ_INTERRUPTED;
-	if (r == -EPIPE || logq_cancel)
+	if (r == -EPIPE || pager_was_left())
 		return LOGQ_FOUND; /* whoever reads has seen enough */
 	if (r < 0)
 		return show_error(ask, err);
