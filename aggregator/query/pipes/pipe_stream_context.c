@@ -1,11 +1,12 @@
 /*
  * stream_context before B after A [time_window D]: grep -B -A for streams.
  *
- * The rows that matched are remembered as {stream, time, log.offset}: many
- * services count in seconds or milliseconds, so that a time alone would be many
- * rows; where there is no offset it has to do.  At the end each stream is read again around them, and what lies within B rows before and A
- * rows after a match comes out; chunks that don't touch are parted by a row
- * whose _msg is `---`.
+ * The rows that matched are remembered as {stream, time, place}: many services
+ * count in seconds or milliseconds, so that a time alone would be many rows.  The
+ * place is log.offset or, in raw files, which have none, a hash of the message.
+ * At the end each stream is read again around them, and what lies within B rows
+ * before and A rows after a match comes out; chunks that don't touch are parted
+ * by a row whose _msg is `---`.
  *
  *	stream   . . . . M . . . . . . . M . . .
  *	-B1 -A2        |-----|         |-----|
@@ -14,6 +15,7 @@
 #include "aggregator/query/kept.h"
 #include "aggregator/query/pipes/pipes.h"
 #include "common/base/clock.h"
+#include "common/base/hash.h"
 #include "common/lang/number.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -30,7 +32,8 @@ struct pipe_context {
 /* Which row of a stream it is. */
 struct context_key {
 	int64_t ns;
-	int64_t offset; /* NO_OFFSET: any */
+	int64_t offset; /* or NO_OFFSET … */
+	uint64_t hash;  /* … and then of the message */
 };
 #define NO_OFFSET (-1)
 
@@ -107,6 +110,7 @@ static void context_needs(const struct pipe *pipe, struct field_set *set)
 	field_set_add(set, SPAN("_stream"));
 	field_set_add(set, SPAN("_time"));
 	field_set_add(set, SPAN("log.offset"));
+	field_set_add(set, SPAN("_msg"));
 }
 
 static int context_open(struct stage *stage)
@@ -122,36 +126,52 @@ static int context_open(struct stage *stage)
 	return r;
 }
 
-static int add_key(struct stage *stage, struct context_keys *times, struct context_key key)
+static int add_key(struct stage *stage, struct context_keys *keys, struct context_key key)
 {
-	if (times->len == times->cap) {
-		size_t cap = times->cap ? times->cap * 2 : 16;
-		int r = stage_charge(stage, (cap - times->cap) * sizeof(*times->ptr));
+	if (keys->len == keys->cap) {
+		size_t cap = keys->cap ? keys->cap * 2 : 16;
+		int r = stage_charge(stage, (cap - keys->cap) * sizeof(*keys->ptr));
 		struct context_key *ptr;
 
 		if (r < 0)
 			return r;
-		ptr = realloc(times->ptr, cap * sizeof(*ptr));
+		ptr = realloc(keys->ptr, cap * sizeof(*ptr));
 		if (!ptr)
 			return stage_fail(stage, -ENOMEM, "out of memory");
-		times->ptr = ptr;
-		times->cap = cap;
+		keys->ptr = ptr;
+		keys->cap = cap;
 	}
-	times->ptr[times->len++] = key;
+	keys->ptr[keys->len++] = key;
 	return 0;
 }
 
+/* The columns that tell rows apart. */
+struct context_columns {
+	struct column time, offset;
+	const struct span *messages;
+};
+
+static int columns_of(struct rows *rows, struct context_columns *ret)
+{
+	ret->time = *rows_column(rows, SPAN("_time"));
+	ret->offset = *rows_column(rows, SPAN("log.offset"));
+	ret->messages = rows_texts(rows, SPAN("_msg"));
+	return rows->failed;
+}
+
 /* False: the row has no time. */
-static bool key_of(const struct column *time, const struct column *offset, uint32_t row,
-		   struct context_key *ret)
+static bool key_of(const struct context_columns *columns, uint32_t row, struct context_key *ret)
 {
 	char scratch[64];
 
-	if (!lang_i64(column_text(offset, row, scratch), &ret->offset))
+	ret->hash = 0;
+	if (!lang_i64(column_text(&columns->offset, row, scratch), &ret->offset)) {
 		ret->offset = NO_OFFSET;
-	if (time->kind != COLUMN_TIME)
-		return lang_time(column_text(time, row, scratch), &ret->ns);
-	ret->ns = time->ints[row];
+		ret->hash = hash64(columns->messages[row]);
+	}
+	if (columns->time.kind != COLUMN_TIME)
+		return lang_time(column_text(&columns->time, row, scratch), &ret->ns);
+	ret->ns = columns->time.ints[row];
 	return true;
 }
 
@@ -159,23 +179,22 @@ static int context_push(struct stage *stage, unsigned number, struct rows *rows)
 {
 	struct context_worker *worker = stage_state(stage, number);
 	struct column stream = *rows_column(rows, SPAN("_stream"));
-	struct column time = *rows_column(rows, SPAN("_time"));
-	struct column offset = *rows_column(rows, SPAN("log.offset"));
+	struct context_columns columns;
 	char **states;
-	int r = rows->failed;
+	int r = columns_of(rows, &columns);
 
 	if (r >= 0)
 		r = group_find(&worker->streams, stage, &stream, 1, rows->n, rows->arena, &states);
 	for (uint32_t i = 0; r >= 0 && i < rows->n; i++) {
 		struct context_key key;
 
-		if (key_of(&time, &offset, i, &key))
+		if (key_of(&columns, i, &key))
 			r = add_key(stage, (struct context_keys *)(void *)states[i], key);
 	}
 	return r;
 }
 
-static int merge_times(void *ctx, char *to, char *from)
+static int merge_keys(void *ctx, char *to, char *from)
 {
 	struct context_keys *theirs = (struct context_keys *)(void *)from;
 	int r = 0;
@@ -191,7 +210,7 @@ static int merge_times(void *ctx, char *to, char *from)
 struct context_row {
 	struct kept_ref ref;
 	struct context_key key;
-	bool wanted;
+	bool matched, wanted;
 };
 
 struct context_read {
@@ -204,10 +223,12 @@ struct context_read {
 static int read_rows(void *ctx, struct rows *rows)
 {
 	struct context_read *read = ctx;
-	struct column time = *rows_column(rows, SPAN("_time"));
-	struct column offset = *rows_column(rows, SPAN("log.offset"));
+	struct context_columns columns;
 	uint32_t batch = (uint32_t)read->kept.batches.len;
-	int r = stage_charge(read->stage, rows->n * sizeof(struct context_row));
+	int r = columns_of(rows, &columns);
+
+	if (r >= 0)
+		r = stage_charge(read->stage, rows->n * sizeof(struct context_row));
 
 	if (r >= 0) {
 		read->charged += rows->n * sizeof(struct context_row);
@@ -216,26 +237,33 @@ static int read_rows(void *ctx, struct rows *rows)
 	for (uint32_t i = 0; r >= 0 && i < rows->n; i++) {
 		struct context_row row = {.ref = {batch, i}};
 
-		if (key_of(&time, &offset, i, &row.key) && vec_push(&read->rows, row) < 0)
+		if (key_of(&columns, i, &row.key) && vec_push(&read->rows, row) < 0)
 			r = stage_fail(read->stage, -ENOMEM, "out of memory");
 	}
 	return r;
 }
 
-static int compare_keys(const void *a, const void *b)
+static int compare_places(const struct context_key *x, const struct context_key *y)
 {
-	const struct context_key *x = a, *y = b;
-
 	if (x->ns != y->ns)
 		return x->ns < y->ns ? -1 : 1;
 	return (x->offset > y->offset) - (x->offset < y->offset);
 }
 
+static int compare_keys(const void *a, const void *b)
+{
+	const struct context_key *x = a, *y = b;
+	int order = compare_places(x, y);
+
+	return order ? order : (x->hash > y->hash) - (x->hash < y->hash);
+}
+
+/* Rows of one place stay as they were read. */
 static int compare_rows(const void *a, const void *b, void *ctx)
 {
 	(void)ctx;
-	return compare_keys(&((const struct context_row *)a)->key,
-			    &((const struct context_row *)b)->key);
+	return compare_places(&((const struct context_row *)a)->key,
+			      &((const struct context_row *)b)->key);
 }
 
 /* All rows of the stream from `min` to `max`. */
@@ -256,27 +284,49 @@ static int read_stream(struct context_read *read, struct span stream, int64_t mi
 				  sizeof(*read->rows.ptr), compare_rows, NULL);
 }
 
-/* True if no row from this one on can be that match. */
-static bool comes_before(const struct context_key *match, const struct context_key *row)
+/*
+ * Which of the `n` rows of one time matched.  All, if none is told by its place:
+ * a pipe has changed the messages.
+ */
+static void find_matches(struct context_row *rows, size_t n, const struct context_keys *keys)
 {
-	return match->ns < row->ns ||
-	       (match->ns == row->ns && match->offset != NO_OFFSET && match->offset < row->offset);
+	bool any = false;
+
+	for (size_t i = 0; i < n; i++) {
+		rows[i].matched = bsearch(&rows[i].key, keys->ptr, keys->len, sizeof(*keys->ptr),
+					  compare_keys) != NULL;
+		any |= rows[i].matched;
+	}
+	for (size_t i = 0; i < n && !any; i++)
+		rows[i].matched = true;
+}
+
+static void find_all_matches(struct context_read *read, const struct context_keys *keys)
+{
+	struct context_row *rows = read->rows.ptr;
+	size_t at = 0, n = read->rows.len, to;
+
+	for (size_t from = 0; from < n; from = to) {
+		int64_t ns = rows[from].key.ns;
+
+		for (to = from + 1; to < n && rows[to].key.ns == ns;)
+			to++;
+		while (at < keys->len && keys->ptr[at].ns < ns)
+			at++;
+		if (at < keys->len && keys->ptr[at].ns == ns)
+			find_matches(rows + from, to - from, keys);
+	}
 }
 
 /* Mark what lies around each match. */
-static void mark_rows(struct context_read *read, const struct pipe_context *context,
-		      const struct context_keys *times)
+static void mark_rows(struct context_read *read, const struct pipe_context *context)
 {
-	size_t at = 0, n = read->rows.len, end = 0;
+	size_t end = 0;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < read->rows.len; i++) {
 		struct context_row *row = &read->rows.ptr[i];
 
-		while (at < times->len && comes_before(&times->ptr[at], &row->key))
-			at++;
-		if (at < times->len && times->ptr[at].ns == row->key.ns &&
-		    (times->ptr[at].offset == NO_OFFSET ||
-		     times->ptr[at].offset == row->key.offset)) {
+		if (row->matched) {
 			size_t back = context->before < i ? i - (size_t)context->before : 0;
 
 			for (size_t k = i; k-- > back && !read->rows.ptr[k].wanted;)
@@ -334,21 +384,22 @@ static int64_t add_saturated(int64_t a, int64_t b)
 	return sum;
 }
 
-static int push_stream(struct stage *stage, struct span stream, struct context_keys *times,
+static int push_stream(struct stage *stage, struct span stream, struct context_keys *keys,
 		       bool *chunk_before)
 {
 	const struct pipe_context *context = stage_pipe(stage);
 	struct context_read read = {.stage = stage};
 	int r;
 
-	if (!times->len)
+	if (!keys->len)
 		return 0;
-	qsort(times->ptr, times->len, sizeof(*times->ptr), compare_keys);
+	qsort(keys->ptr, keys->len, sizeof(*keys->ptr), compare_keys);
 	kept_init(&read.kept);
-	r = read_stream(&read, stream, add_saturated(times->ptr[0].ns, -context->window),
-			add_saturated(times->ptr[times->len - 1].ns, context->window));
+	r = read_stream(&read, stream, add_saturated(keys->ptr[0].ns, -context->window),
+			add_saturated(keys->ptr[keys->len - 1].ns, context->window));
 	if (r >= 0) {
-		mark_rows(&read, context, times);
+		find_all_matches(&read, keys);
+		mark_rows(&read, context);
 		r = push_chunks(&read, stream, chunk_before);
 	}
 	stage_uncharge(stage, read.charged);
@@ -369,7 +420,7 @@ static int context_finish(struct stage *stage)
 	for (unsigned i = 1; r >= 0 && i < stage_workers(stage); i++) {
 		struct context_worker *worker = stage_state(stage, i);
 
-		r = group_merge(&all->streams, &worker->streams, stage, merge_times, stage);
+		r = group_merge(&all->streams, &worker->streams, stage, merge_keys, stage);
 	}
 	while (r == 0 && group_next(&all->streams, &at, &stream, &state))
 		r = push_stream(stage, stream, (struct context_keys *)(void *)state, &chunk_before);
