@@ -1,15 +1,14 @@
 /* tail.c - looks again and again; see tail.h. */
 #include "aggregator/query/tail.h"
+#include "common/base/cleanup.h"
 #include "common/base/clock.h"
 #include "common/base/hash.h"
 #include "common/base/map.h"
-#include "common/base/vec.h"
-#include "common/data/timestamp.h"
 #include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
 
-#define SEEN_MAX    (1u << 20)  /* rows in the lookback */
-#define NEW_MAX     (64u << 20) /* bytes of the new rows of one look */
-#define ROW_ARENA   (4u << 20)
+#define SEEN_MAX    (1u << 20) /* rows in the lookback */
 #define SEEN_BUDGET (SEEN_MAX * 16)
 
 /* Rows of one look, as hash → how often. */
@@ -18,52 +17,20 @@ struct seen {
 	struct arena arena;
 };
 
-struct new_row {
-	int64_t time;
-	size_t order; /* of arrival, for equal times */
-	size_t n;
-	const struct span *pairs; /* name, text, name, text … */
-};
-
 struct tail {
-	struct query *query;
+	struct pipe pipe;     /* the stage that knows which rows are new: pipes[0] */
+	struct query query;   /* the one that is followed, with more pipes in front */
+	struct query *sorted; /* has the second of them */
 	struct query_conf conf;
 	struct query_source *source;
 	int64_t lookback_ns;
-	int64_t since_ns; /* of the first look; INT64_MIN afterwards */
+	int64_t since_ns;     /* of the first look; INT64_MIN afterwards */
+	pthread_mutex_t lock; /* of what follows, in a look */
 	struct seen now, before;
-	struct arena arena; /* of `rows` */
-	VEC(struct new_row) rows;
-	struct arena row_arena; /* of the one that is handed out */
+	query_sink_fn *sink;
+	void *ctx;
+	bool enough; /* said the sink */
 };
-
-int tail_open(struct query *query, const struct query_conf *conf, struct query_source *source,
-	      int64_t lookback_ns, int64_t since_ns, struct tail **ret, struct err *reterr)
-{
-	struct span blocking = query_first_blocking_pipe(query);
-	struct tail *tail;
-
-	if (blocking.len)
-		return err_set(
-			reterr, -EINVAL,
-			"pipe `%.*s` needs all rows before it can answer, so the query can't "
-			"be followed",
-			SPAN_FMT(blocking));
-	tail = calloc(1, sizeof(*tail));
-	if (!tail)
-		return err_set(reterr, -ENOMEM, "out of memory");
-	*tail = (struct tail){.query = query,
-			      .conf = *conf,
-			      .source = source,
-			      .lookback_ns = lookback_ns,
-			      .since_ns = since_ns};
-	arena_init(&tail->now.arena, SEEN_BUDGET);
-	arena_init(&tail->before.arena, SEEN_BUDGET);
-	arena_init(&tail->arena, NEW_MAX);
-	arena_init(&tail->row_arena, ROW_ARENA);
-	*ret = tail;
-	return 0;
-}
 
 static void seen_release(struct seen *seen)
 {
@@ -77,11 +44,12 @@ void tail_close(struct tail *tail)
 		return;
 	seen_release(&tail->now);
 	seen_release(&tail->before);
-	arena_release(&tail->arena);
-	arena_release(&tail->row_arena);
-	vec_release(&tail->rows);
+	pthread_mutex_destroy(&tail->lock);
+	query_free(tail->sorted);
+	free(tail->query.pipes);
 	free(tail);
 }
+DEFINE_CLEANUP(struct tail *, tail_close);
 
 /* How often this hash was seen, this time included; 0 = no memory. */
 static uint64_t seen_count(struct seen *seen, uint64_t hash)
@@ -150,63 +118,107 @@ static uint64_t row_hash(const struct columns *columns, uint32_t row)
 	return hash;
 }
 
-static int keep(struct tail *tail, const struct columns *columns, uint32_t row)
+/* The rows of `bits` are those that are new and not before the first look's begin. */
+static int find_new(struct tail *tail, struct rows *rows, const struct columns *columns,
+		    uint64_t *bits)
 {
-	struct new_row new = {.order = tail->rows.len};
-	struct span *pairs = ARENA_ARRAY(&tail->arena, struct span, 2 * columns->n);
-
-	for (size_t i = 0; i < columns->n && pairs; i++) {
-		struct span text = columns->texts[i][row];
-
-		if (!text.len)
-			continue;
-		if (span_eq(columns->names[i], SPAN("_time")))
-			(void)timestamp_parse(text, &new.time); /* else it stays 0 */
-		pairs[2 * new.n] = arena_dup(&tail->arena, columns->names[i]);
-		pairs[2 * new.n + 1] = arena_dup(&tail->arena, text);
-		new.n++;
-	}
-	new.pairs = pairs;
-	if (tail->arena.overflowed)
-		return -ENOBUFS;
-	if (new.n == 0 || (tail->since_ns != INT64_MIN && new.time < tail->since_ns))
-		return 0;
-	return vec_push(&tail->rows, new);
-}
-
-static int take(void *ctx, struct rows *rows)
-{
-	struct tail *tail = ctx;
-	struct columns columns;
-	int r = load(rows, &columns);
-
-	for (uint32_t row = 0; row < rows->n && r >= 0; row++) {
-		r = is_new(tail, row_hash(&columns, row));
-		if (r > 0)
-			r = keep(tail, &columns, row);
-	}
-	return r;
-}
-
-static int by_time(const void *left, const void *right)
-{
-	const struct new_row *a = left, *b = right;
-
-	if (a->time != b->time)
-		return a->time < b->time ? -1 : 1;
-	return a->order < b->order ? -1 : a->order > b->order;
-}
-
-static int hand_out(struct tail *tail, const struct new_row *new, query_sink_fn *sink, void *ctx)
-{
-	struct rows rows;
+	const struct column *time = rows_column(rows, SPAN("_time"));
 	int r = 0;
 
-	arena_reset(&tail->row_arena);
-	rows_init(&rows, &tail->row_arena, 1);
-	for (size_t i = 0; i < new->n &&r == 0; i++)
-		r = rows_set_const(&rows, new->pairs[2 * i], new->pairs[2 * i + 1]);
-	return r < 0 ? r : sink(ctx, &rows);
+	pthread_mutex_lock(&tail->lock);
+	for (uint32_t row = 0; row < rows->n && r >= 0; row++) {
+		r = is_new(tail, row_hash(columns, row));
+		if (r > 0 && (time->kind != COLUMN_TIME || time->ints[row] >= tail->since_ns))
+			bit_set(bits, row);
+	}
+	pthread_mutex_unlock(&tail->lock);
+	return r < 0 ? r : 0;
+}
+
+static int new_push(struct stage *stage, unsigned worker, struct rows *rows)
+{
+	struct tail *tail = (struct tail *)(uintptr_t)stage->pipe;
+	uint64_t *bits = ARENA_ARRAY(rows->arena, uint64_t, BITMAP_WORDS(rows->n) + 1);
+	struct columns columns;
+	int r = bits ? load(rows, &columns) : -ENOMEM;
+
+	if (r == 0)
+		r = find_new(tail, rows, &columns, bits);
+	if (r == -ENOBUFS)
+		return stage_fail(stage, r,
+				  "too many rows at a time to follow them: narrow the query");
+	if (r == 0)
+		r = rows_keep(rows, bits);
+	return r < 0 ? r : stage_push(stage->next, worker, rows);
+}
+
+static void new_needs(const struct pipe *pipe, struct field_set *set)
+{
+	(void)pipe;
+	field_set_reset(set, true);
+}
+
+static const struct pipe_ops new_ops = {
+	.names = "new", .streams = true, .needs = new_needs, .push = new_push};
+
+/* The new rows, in order of time, in front of the query's pipes. */
+static int put_in_front(struct tail *tail, const struct query *query, struct err *reterr)
+{
+	int r = query_parse_pipes(SPAN("sort by (_time, log.offset)"), 0, &query_lang_ops,
+				  &tail->sorted, reterr);
+
+	if (r < 0)
+		return r;
+	tail->pipe.ops = &new_ops;
+	tail->query = *query;
+	tail->query.npipes = query->npipes + 2;
+	tail->query.pipes = calloc(tail->query.npipes, sizeof(*tail->query.pipes));
+	if (!tail->query.pipes)
+		return err_set(reterr, -ENOMEM, "out of memory");
+	tail->query.pipes[0] = &tail->pipe;
+	tail->query.pipes[1] = tail->sorted->pipes[0];
+	if (query->npipes)
+		memcpy(tail->query.pipes + 2, query->pipes, query->npipes * sizeof(*query->pipes));
+	return 0;
+}
+
+int tail_open(struct query *query, const struct query_conf *conf, struct query_source *source,
+	      int64_t lookback_ns, int64_t since_ns, struct tail **ret, struct err *reterr)
+{
+	_cleanup_(tail_closep) struct tail *tail = NULL;
+	struct span blocking = query_first_blocking_pipe(query);
+
+	if (blocking.len)
+		return err_set(
+			reterr, -EINVAL,
+			"pipe `%.*s` needs all rows before it can answer, so the query can't "
+			"be followed",
+			SPAN_FMT(blocking));
+	tail = calloc(1, sizeof(*tail));
+	if (!tail)
+		return err_set(reterr, -ENOMEM, "out of memory");
+	tail->conf = *conf;
+	tail->source = source;
+	tail->lookback_ns = lookback_ns;
+	tail->since_ns = since_ns;
+	pthread_mutex_init(&tail->lock, NULL);
+	arena_init(&tail->now.arena, SEEN_BUDGET);
+	arena_init(&tail->before.arena, SEEN_BUDGET);
+	int r = put_in_front(tail, query, reterr);
+
+	if (r < 0)
+		return r;
+	*ret = TAKE(tail);
+	return 0;
+}
+
+static int pass_on(void *ctx, struct rows *rows)
+{
+	struct tail *tail = ctx;
+	int r = tail->sink(tail->ctx, rows);
+
+	tail->enough |= r == 1;
+	return r;
 }
 
 int tail_look(struct tail *tail, query_sink_fn *sink, void *ctx, struct query_result *ret,
@@ -219,24 +231,14 @@ int tail_look(struct tail *tail, query_sink_fn *sink, void *ctx, struct query_re
 	tail->now = swap;
 	map_reset(&tail->now.map);
 	arena_reset(&tail->now.arena);
-	arena_reset(&tail->arena);
-	tail->rows.len = 0;
+	tail->sink = sink;
+	tail->ctx = ctx;
 	tail->conf.has_time_range = true;
 	tail->conf.min_time = clock_real_ns() - tail->lookback_ns;
 	if (tail->since_ns != INT64_MIN && tail->since_ns < tail->conf.min_time)
 		tail->conf.min_time = tail->since_ns;
 	tail->conf.max_time = INT64_MAX;
-	r = query_execute(tail->query, &tail->conf, tail->source, take, tail, ret, reterr);
-	if (r == -ENOBUFS)
-		(void)err_set(reterr, r,
-			      "too many rows at a time to follow them: narrow the query");
+	r = query_execute(&tail->query, &tail->conf, tail->source, pass_on, tail, ret, reterr);
 	tail->since_ns = INT64_MIN;
-	if (tail->rows.len)
-		qsort(tail->rows.ptr, tail->rows.len, sizeof(tail->rows.ptr[0]), by_time);
-	for (size_t i = 0; i < tail->rows.len && r >= 0; i++) {
-		r = hand_out(tail, &tail->rows.ptr[i], sink, ctx);
-		if (r == 1)
-			break;
-	}
-	return r;
+	return r < 0 ? r : tail->enough;
 }
