@@ -247,7 +247,7 @@ static int set_order(struct ask *ask, const struct options *opts, int64_t now_ns
 		     struct err *reterr)
 {
 	_cleanup_(buf_release) struct buf context = BUF_INIT(256);
-	bool last = opts->lines >= 0;
+	bool last = opts->lines >= 0 && !opts->follow;
 	bool in_order = ask->files.len == 1;
 	char pipe[80];
 

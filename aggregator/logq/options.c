@@ -380,8 +380,6 @@ int options_check(const struct options *opts, struct err *reterr)
 		const char *text;
 	} conflicts[] = {
 		{HAS_FOLLOW, HAS_REVERSE | HAS_UNTIL, "-f has no end: it doesn't go with -r or -U"},
-		{HAS_FOLLOW, HAS_LINES,
-		 "-f doesn't go with -n: -S 5m begins five minutes ago, -m stops after N rows"},
 		{HAS_FOLLOW, HAS_CONTEXT,
 		 "-f doesn't go with -A, -B or -C: what comes after a row isn't known yet"},
 		{HAS_CURSOR, HAS_REVERSE | HAS_LINES,

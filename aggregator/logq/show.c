@@ -13,6 +13,7 @@
 #include "aggregator/logq/window.h"
 #include "common/base/cleanup.h"
 #include "common/base/hash.h"
+#include "common/lang/number.h"
 #include <errno.h>
 #include <poll.h>
 #include <sys/ioctl.h>
@@ -218,6 +219,76 @@ static int ask_source(const struct options *opts, struct ask *ask, struct way *w
 	return r;
 }
 
+/* The first of the last rows, told by a sink that only looks. */
+struct last_rows {
+	struct row_sink sink;
+	uint64_t wanted, seen;
+	int64_t since_ns;
+};
+
+static int see_row(struct row_sink *sink, const struct span *names, const struct span *texts,
+		   size_t n)
+{
+	struct last_rows *last = (struct last_rows *)sink;
+	int64_t ns;
+
+	for (size_t i = 0; i < n; i++)
+		if (span_eq(names[i], SPAN("_time")) && lang_time(texts[i], &ns) &&
+		    ns < last->since_ns)
+			last->since_ns = ns;
+	return ++last->seen >= last->wanted;
+}
+
+static int see_pause(struct row_sink *sink)
+{
+	(void)sink;
+	return 0;
+}
+
+/*
+ * -f -n N: following begins with the last N rows, so it begins at the time of
+ * the first of them.  Rows of that same time come, too.
+ */
+static int begin_with_last(const struct options *opts, struct ask *ask, int64_t now_ns,
+			   struct err *reterr)
+{
+	struct last_rows last = {.sink = {.row = see_row, .pause = see_pause},
+				 .wanted = (uint64_t)opts->lines,
+				 .since_ns = INT64_MAX};
+	struct way way = {.first = &last.sink};
+	struct options before = *opts;
+	struct ask query = {0};
+	struct answer answer;
+	int r;
+
+	if (opts->bus.len || ask->files.len)
+		return err_set(reterr, -EINVAL,
+			       "-f -n N is for an index or a server; others are followed from "
+			       "their end, and -S 5m begins with what is there since then");
+	before.follow = 0;
+	answer_init(&answer);
+	r = ask_init(&query, &before, now_ns, reterr);
+	if (r == 0)
+		r = ask_split(&query, &before, now_ns, reterr);
+	if (r == 0 && !query.order)
+		r = err_set(reterr, -EINVAL,
+			    "-f -n N shows rows, but `%.*s` sums them up: -S says since when",
+			    SPAN_FMT(query_first_blocking_pipe(query.query)));
+	if (r == 0) {
+		/* The rows that pipes are given, not what they make of them. */
+		query.query->npipes = query.order ? query.order->npipes : 0;
+		r = ask_source(&before, &query, &way, &answer, reterr);
+	}
+	ask_release(&query);
+	answer_release(&answer);
+	if (r >= 0 && last.since_ns != INT64_MAX) {
+		ask->min_time = last.since_ns;
+		ask->max_time = INT64_MAX;
+		ask->has_time_range = ask->since_given = true;
+	}
+	return r < 0 ? r : 0;
+}
+
 /* An index that may come back. */
 static bool went_away(int r)
 {
@@ -368,6 +439,8 @@ int show(const struct options *opts, struct ask *ask, int64_t now_ns)
 		r = open_rest(&way, opts, ask, &err);
 	if (r == 0)
 		r = open_cursor(&way, opts, ask, now_ns, &err);
+	if (r == 0 && opts->follow && opts->lines >= 0)
+		r = begin_with_last(opts, ask, now_ns, &err);
 	if (r == 0) {
 		answer.progress = progress_counters(way.progress);
 		r = way.place ? ask_rounds(opts, ask, &way, &answer, &err)

@@ -111,6 +111,19 @@ for name in bus index tail both; do
 done
 reap limited
 is "limit ends a tail" "$status $(wc -l <"$scratch/limited.out")" "0 2"
+# The last two rows, then what comes; rows of one time come together, so they differ in it.
+mark() { echo "{\"time\":\"$(date -u +%FT%T.%NZ)\",\"level\":\"info\",\"msg\":\"$1\"}" >>"$scratch/logs/a.log"; }
+for i in 1 2 3; do mark "mark $i"; done
+marks() { answers a '"mark 3"'; }
+wait_for 20 "three rows are there" marks
+start last "$bin/logq" -f -n 2 -o cat --server "unix:$scratch/store.a/aggregator.sock" 'mark | fields _msg'
+wait_for 20 "-f -n begins with the last rows" has last "^mark 3\$"
+mark "mark 4"
+wait_for 20 "and goes on" has last "^mark 4\$"
+interrupt last
+is "no more of them than asked for" "$(tr '\n' ' ' <"$scratch/last.out")" "mark 2 mark 3 mark 4 "
+logq -f -n 2 -D "$scratch/store.a" '* | stats count()' >/dev/null
+is "-f -n of a sum is 2" "$?" 2
 shown() { # rows that the tail must have shown by then
 	line "$1" >>"$scratch/logs/a.log"
 	wait_for 20 "$2" has tail "^$1\$"

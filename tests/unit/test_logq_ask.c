@@ -124,7 +124,6 @@ static const struct {
 	/* What contradicts. */
 	{"-f -r", "-f has no end", false},
 	{"-f -U now", "-f has no end", false},
-	{"-f -n 5", "-f doesn't go with -n", false},
 	{"--cursor-file x -r", "--cursor-file goes forward", false},
 	{"--cursor-file x -n 5", "--cursor-file goes forward", false},
 	{"--cursor-file x -U now", "doesn't go with -U", false},
