@@ -29,10 +29,12 @@ static int64_t number_of(struct kept *kept, struct span name)
 	if (added) {
 		struct span copy = key.len ? arena_dup(&kept->arena.arena, key) : SPAN("");
 
-		value->n = kept->names.len;
-		map_rekey(&kept->numbers, key, copy);
-		if (!copy.ptr || vec_push(&kept->names, copy) < 0)
+		if (!copy.ptr || vec_push(&kept->names, copy) < 0) {
+			map_remove(&kept->numbers, key);
 			return -ENOMEM;
+		}
+		value->n = kept->names.len - 1;
+		map_rekey(&kept->numbers, key, copy);
 		return (int64_t)kept->names.len - 1;
 	}
 	return (int64_t)value->n;

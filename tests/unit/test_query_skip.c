@@ -9,11 +9,11 @@
 #include "tests/unit/store_fixture.h"
 
 #define PARTS        40
-#define PART_ROWS    120
+#define PART_ROWS    480
 #define ROWS         (PARTS * PART_ROWS)
 #define DAY_NS       (INT64_C(86400) * NS_PER_SEC)
 #define MOST         64
-#define LITTLE_BYTES (192 << 10)
+#define LITTLE_BYTES (768 << 10)
 
 struct row {
 	int64_t time;

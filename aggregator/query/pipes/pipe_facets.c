@@ -152,11 +152,13 @@ static struct facet *find_facet(struct facets_worker *worker, struct span name)
 		struct facet *facet = ARENA_NEW(arena, struct facet);
 		struct span copy = name.len ? arena_dup(arena, name) : SPAN("");
 
-		if (facet)
-			facet->values.shared = worker->fields.shared;
+		if (!facet || !copy.ptr) {
+			map_remove(&worker->fields, name);
+			return NULL;
+		}
+		facet->values.shared = worker->fields.shared;
 		value->ptr = facet;
 		map_rekey(&worker->fields, name, copy);
-		return facet && copy.ptr ? facet : NULL;
 	}
 	return value->ptr;
 }
