@@ -286,7 +286,7 @@ static const struct filter_function functions[] = {
 	{"in", FILTER_IN, parse_in, true, 0},
 	{"ipv4_range", FILTER_IPV4_RANGE, parse_ipv4_range, false, 0},
 	{"ipv6_range", FILTER_IPV6_RANGE, parse_ipv6_range, false, 0},
-	{"json_array_contains_any", FILTER_JSON_ARRAY_ANY, parse_seq, true, 0},
+	{"json_array_contains_any", FILTER_JSON_ARRAY_ANY, parse_seq, false, 0},
 	{"le_field", FILTER_LE_FIELD, parse_other_field, false, 0},
 	{"len_range", FILTER_LEN_RANGE, parse_len_range, false, 0},
 	{"lt_field", FILTER_LT_FIELD, parse_other_field, false, 0},
