@@ -48,7 +48,7 @@ static const struct arg table[] = {
 		 .def = "-1",
 		 .min = -1,
 		 .max = INT64_C(1) << 40,
-		 .help = "the last N"},
+		 .help = "the last N rows"},
 	 .letter = 'n',
 	 .value = "N",
 	 .aliases = "tail|limit",
@@ -59,7 +59,7 @@ static const struct arg table[] = {
 		 .def = "-1",
 		 .min = -1,
 		 .max = INT64_C(1) << 40,
-		 .help = "stop after N"},
+		 .help = "stop after N rows"},
 	 .letter = 'm',
 	 .value = "N",
 	 .flags = ARG_PER_RUN},
@@ -238,7 +238,7 @@ static const struct arg table[] = {
 		 .type = SL_OPT_BOOL,
 		 AT(highlight),
 		 .def = "true",
-		 .help = "paint what matched, where there are colors; --no-highlight doesn't"}},
+		 .help = "paint what matched, where there are colors (default)"}},
 	{.opt = {.name = "no-pager",
 		 .type = SL_OPT_BOOL,
 		 AT(no_pager),
@@ -291,10 +291,10 @@ static const struct args spec = {
 	.env = "LOGQ_",
 	.file = "logq/config.yaml",
 	.usage_code = LOGQ_ERROR,
+	.dashed = "a query that begins with '-' stands behind '--', or write '!' for '-'",
 	.epilog =
-		"--no-NAME turns a switch off.  Each option may be set as LOGQ_NAME, and those "
-		"that are "
-		"not\nabout one run in ~/.config/logq/config.yaml.\n\n"
+		"--no-NAME turns a switch off.  Each option may be set as LOGQ_NAME, and those\n"
+		"that are not about one run in ~/.config/logq/config.yaml.\n\n"
 		"Exit status: 0 found, 1 none, 2 error, 3 the answer is partial, 130 interrupted.\n"
 		"\n"
 		"Examples:\n"

@@ -264,7 +264,9 @@ static int parse_letters(struct parse *p, struct span letters)
 		int r;
 
 		if (!arg)
-			return err_set(p->reterr, -EINVAL, "unknown option '%s'", spelled);
+			return err_set(p->reterr, -EINVAL, "unknown option '%s'%s%s", spelled,
+				       p->args->dashed ? "; " : "",
+				       p->args->dashed ? p->args->dashed : "");
 		r = takes_rest ? store(p, arg, name, span_skip(letters, 1))
 			       : store_without(p, arg, name);
 		if (r < 0 || takes_rest)
@@ -494,6 +496,9 @@ static void put_arg(const struct arg *arg, struct option_mem *mem, struct buf *o
 	const struct sl_option *row = &arg->opt;
 	struct span text = span_cstr(row->help);
 
+	/* A default below zero stands for "none". */
+	bool tells = row->def && row->type != SL_OPT_BOOL && row->def[0] != '-';
+
 	if (row->type == SL_OPT_ENUM) {
 		struct buf choices = BUF_INIT(4096);
 
@@ -502,7 +507,7 @@ static void put_arg(const struct arg *arg, struct option_mem *mem, struct buf *o
 				    SPAN_FMT(buf_span(&choices)));
 		buf_release(&choices);
 	}
-	if (row->def && row->type != SL_OPT_BOOL)
+	if (tells)
 		text = arena_printf(&mem->arena, "%.*s (default %s)", SPAN_FMT(text), row->def);
 	put_spelling(arg, out);
 	if (text.len)

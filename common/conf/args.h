@@ -74,6 +74,8 @@ struct args {
 	const char *env;         /* "LOGQ_": LOGQ_NO_PAGER=1 works as --no-pager; NULL = none */
 	const char *file;        /* "logq/config.yaml", below ~/.config; NULL = none */
 	const char *epilog;      /* behind the options, e.g. examples; may be NULL */
+	const char *dashed;      /* how to give a word that begins with '-', for one that is no
+				    flag; may be NULL */
 	int usage_code;          /* exit status of wrong usage; 0 = EXIT_USAGE */
 };
 

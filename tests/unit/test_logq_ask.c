@@ -188,6 +188,8 @@ static const struct {
 	{"--sinse 1h", "logq: unknown option '--sinse' (did you mean '--since'?)"},
 	{"--no-folow", "logq: unknown option '--no-folow'"},
 	{"-Z", "logq: unknown option '-Z'"},
+	{"-error", "logq: unknown option '-e'; a query that begins with '-' stands behind '--', or "
+		   "write '!' for '-'"},
 	{"-fZ", "logq: unknown option '-Z'"},
 	{"-D /x --server=unix:/y", "logq: --server doesn't go with --dir"},
 	{"--bus dir:///x -D /y", "logq: -D doesn't go with --bus"},
