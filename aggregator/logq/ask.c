@@ -438,7 +438,9 @@ static enum view_kind view_of(const struct ask *ask, const struct options *opts)
 		return VIEW_TRACE;
 	if (last && strcmp(last->ops->names, "patterns") == 0)
 		return VIEW_PATTERNS;
-	return opts->names ? VIEW_NAMES : opts->field.len ? VIEW_VALUES : VIEW_NONE;
+	if (opts->names || opts->field.len)
+		return opts->names ? VIEW_NAMES : VIEW_VALUES;
+	return last && strcmp(last->ops->names, "stats") == 0 ? VIEW_TIMES : VIEW_NONE;
 }
 
 int ask_init(struct ask *ask, struct options *opts, int64_t now_ns, struct err *reterr)
@@ -463,6 +465,7 @@ int ask_init(struct ask *ask, struct options *opts, int64_t now_ns, struct err *
 	if (r < 0)
 		return r;
 	ask->view.kind = view_of(ask, opts);
+	ask->view.field = opt_text(opts->field);
 	r = default_since(ask, opts, now_ns, reterr);
 	if (r == 0)
 		r = join_filter(ask, opts, now_ns, reterr);

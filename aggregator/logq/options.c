@@ -1,6 +1,7 @@
 /* options.c - the table of flags. */
 #include "aggregator/logq/options.h"
 #include "common/base/clock.h"
+#include "common/lang/number.h"
 #include "common/lang/time_arg.h"
 #include <errno.h>
 #include <stddef.h>
@@ -23,6 +24,16 @@ static int check_output(struct span text, struct err *reterr)
 	struct span template;
 
 	return output_parse(text, &format, &template, reterr);
+}
+
+/* A number alone would be nanoseconds, of which nobody wants a line each. */
+static int check_step(struct span text, struct err *reterr)
+{
+	uint64_t number;
+
+	if (!lang_u64(text, &number))
+		return 0;
+	return err_set(reterr, -EINVAL, "the step needs a unit: 30s, 5m, 1d");
 }
 
 static const struct arg table[] = {
@@ -180,7 +191,8 @@ static const struct arg table[] = {
 	 .value = "STEP",
 	 .flags = ARG_PER_RUN | ARG_OPTIONAL,
 	 .bare = "auto",
-	 .group = GROUP_VIEW},
+	 .group = GROUP_VIEW,
+	 .check = check_step},
 
 	{.opt = {.name = "dir",
 		 .type = SL_OPT_STR,

@@ -273,7 +273,6 @@ struct counts {
 	const char *name, *count;
 	uint64_t most, sum;
 	size_t name_columns, count_columns;
-	bool empty; /* some row has no value */
 };
 
 static uint64_t count_of(const struct out_row *row, const char *name)
@@ -437,19 +436,48 @@ static bool has(const struct out_row *row, const char *name)
 	return false;
 }
 
-/* The field that -F counts: the one that is not the count. */
-static const char *counted(const struct out_row *row, char *name, size_t size)
+struct timed {
+	int64_t ns;
+	size_t at;
+};
+
+static int compare_timed(const void *a, const void *b)
 {
-	for (size_t i = 0; i < row->n; i++)
-		if (!span_eq(row->names[i], SPAN("count")))
-			snprintf(name, size, "%.*s", SPAN_FMT(row->names[i]));
-	return name;
+	const struct timed *x = a, *y = b;
+
+	if (x->ns != y->ns)
+		return x->ns < y->ns ? -1 : 1;
+	return x->at < y->at ? -1 : x->at > y->at;
+}
+
+/* A table in order of time, which `stats by (_time:1m)` alone does not promise. */
+static int print_times(const struct style *style, const struct out_row *rows, size_t n,
+		       struct buf *out)
+{
+	struct timed *order = calloc(n, sizeof(*order));
+	struct out_row *sorted = calloc(n, sizeof(*sorted));
+	int r = -ENOMEM;
+
+	if (order && sorted) {
+		for (size_t i = 0; i < n; i++) {
+			order[i].at = i;
+			if (timestamp_parse(out_row_get(&rows[i], "_time"), &order[i].ns) < 0)
+				order[i].ns = INT64_MIN; /* rows without a time come first */
+		}
+		qsort(order, n, sizeof(*order), compare_timed);
+		for (size_t i = 0; i < n; i++)
+			sorted[i] = rows[order[i].at];
+		r = print_table(style, sorted, n, out);
+	}
+	free(order);
+	free(sorted);
+	return r;
 }
 
 int print_view(const struct style *style, const struct view *view, const struct out_row *rows,
 	       size_t n, struct buf *out)
 {
-	char field[256] = "";
+	char field[256];
 	struct counts values = {.name = field, .count = "count"};
 	struct counts names = {.name = "name", .count = "hits"};
 
@@ -457,14 +485,16 @@ int print_view(const struct style *style, const struct view *view, const struct 
 		return 0;
 	if (view->kind == VIEW_HISTOGRAM && has(rows, "hits"))
 		return print_histogram(style, view, rows, n, out);
-	if (view->kind == VIEW_VALUES && rows->n == 2 && has(rows, "count")) {
-		counted(rows, field, sizeof(field));
+	if (view->kind == VIEW_VALUES && has(rows, "count")) {
+		snprintf(field, sizeof(field), "%.*s", SPAN_FMT(view->field));
 		return print_counts(style, &values, false, rows, n, out);
 	}
 	if (view->kind == VIEW_NAMES && has(rows, "name") && has(rows, "hits"))
 		return print_counts(style, &names, true, rows, n, out);
 	if (view->kind == VIEW_PATTERNS && has(rows, "pattern") && has(rows, "trend"))
 		return print_patterns(style, rows, n, out);
+	if (view->kind == VIEW_TIMES && has(rows, "_time"))
+		return print_times(style, rows, n, out);
 	if (view->kind == VIEW_TRACE && has(rows, "hop") && has(rows, "offset"))
 		return print_trace(style, rows, n, out);
 	return print_table(style, rows, n, out);

@@ -10,6 +10,7 @@
  *				INFO   14672  73.2%  █████████████████████▉
  *	--patterns		count  trend     pattern
  *				 3121  ▂▂▃▄▇▇█▅  request completed
+ *	stats by (_time:1m)	a table in order of time
  *	logq trace ID		see print_trace.c
  *
  * All of them fit the terminal's width, and are of ASCII where the locale is.
@@ -21,12 +22,21 @@
 #include "aggregator/logq/print_row.h"
 #include <stdint.h>
 
-enum view_kind { VIEW_NONE, VIEW_HISTOGRAM, VIEW_VALUES, VIEW_NAMES, VIEW_PATTERNS, VIEW_TRACE };
+enum view_kind {
+	VIEW_NONE,
+	VIEW_HISTOGRAM,
+	VIEW_VALUES,
+	VIEW_NAMES,
+	VIEW_PATTERNS,
+	VIEW_TIMES,
+	VIEW_TRACE
+};
 
 struct view {
 	enum view_kind kind;
-	int64_t step_ns; /* of the histogram, so that empty steps are seen; 0: unknown */
-	bool coarsen;    /* … it is finer than bars are to be */
+	int64_t step_ns;   /* of the histogram, so that empty steps are seen; 0: unknown */
+	bool coarsen;      /* … it is finer than bars are to be */
+	struct span field; /* whose values are counted */
 };
 
 int print_view(const struct style *style, const struct view *view, const struct out_row *rows,

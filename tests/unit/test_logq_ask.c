@@ -188,6 +188,7 @@ static const struct {
 	{"--sinse 1h", "logq: unknown option '--sinse' (did you mean '--since'?)"},
 	{"--no-folow", "logq: unknown option '--no-folow'"},
 	{"-Z", "logq: unknown option '-Z'"},
+	{"--histogram=5", "logq: --histogram: the step needs a unit: 30s, 5m, 1d"},
 	{"-error", "logq: unknown option '-e'; a query that begins with '-' stands behind '--', or "
 		   "write '!' for '-'"},
 	{"-fZ", "logq: unknown option '-Z'"},

@@ -221,9 +221,14 @@ static void test_shares(void **state)
 	static const struct span field_rows[][2] = {{SPAN("INFO"), SPAN("9000")},
 						    {SPAN(""), SPAN("999")},
 						    {SPAN("a\tlong\nvalue of 你好"), SPAN("1")}};
-	struct print_conf conf = {.view = {.kind = VIEW_VALUES}, .style = {.width = 40}};
+	struct print_conf conf = {.view = {.kind = VIEW_VALUES, .field = SPAN("level")},
+				  .style = {.width = 40}};
 
 	(void)state;
+	/* No row has the field: its column is not there, and nothing else says which it was. */
+	assert_string_equal(print(conf, &field_names[1], &field_rows[0][1], 1, 1),
+			    "level   count   share\n"
+			    "(none)   9000  100.0%  █████████████████\n");
 	assert_string_equal(print(conf, field_names, field_rows[0], 2, 3),
 			    "level                  count   share\n"
 			    "INFO                    9000   90.0%\n"
@@ -235,6 +240,27 @@ static void test_shares(void **state)
 			    "INFO              9000   90.0%\n"
 			    "(none)             999   10.0%\n"
 			    "a long\\nvalue …      1   <0.1%\n");
+}
+
+/* stats by (_time:1s), of which nobody said in which order it comes. */
+static void test_times(void **state)
+{
+	static const struct span time_names[] = {SPAN("_time"), SPAN("n")};
+	static const struct span time_rows[][2] = {{SPAN("2026-03-01T12:00:02Z"), SPAN("1")},
+						   {SPAN("2026-03-01T12:00:01.5Z"), SPAN("2")},
+						   {SPAN(""), SPAN("3")},
+						   {SPAN("2026-03-01T12:00:01Z"), SPAN("4")},
+						   {SPAN("2026-03-01T12:00:01.5Z"), SPAN("5")}};
+	struct print_conf conf = {.view = {.kind = VIEW_TIMES}, .style = {.utc = true}};
+
+	(void)state;
+	assert_string_equal(print(conf, time_names, time_rows[0], 2, 5),
+			    "_time                   n\n"
+			    "                        3\n"
+			    "2026-03-01T12:00:01Z    4\n"
+			    "2026-03-01T12:00:01.5Z  2\n"
+			    "2026-03-01T12:00:01.5Z  5\n"
+			    "2026-03-01T12:00:02Z    1\n");
 }
 
 static void test_patterns(void **state)
@@ -394,13 +420,21 @@ static void test_too_many_to_keep(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_records),      cmocka_unit_test(test_auto),
-		cmocka_unit_test(test_stats),        cmocka_unit_test(test_reversed_and_limited),
-		cmocka_unit_test(test_histogram),    cmocka_unit_test(test_coarsen),
-		cmocka_unit_test(test_far_times),    cmocka_unit_test(test_shares),
-		cmocka_unit_test(test_patterns),     cmocka_unit_test(test_trace),
-		cmocka_unit_test(test_narrow_table), cmocka_unit_test(test_escapes),
-		cmocka_unit_test(test_color),        cmocka_unit_test(test_too_many_to_keep),
+		cmocka_unit_test(test_records),
+		cmocka_unit_test(test_auto),
+		cmocka_unit_test(test_stats),
+		cmocka_unit_test(test_reversed_and_limited),
+		cmocka_unit_test(test_histogram),
+		cmocka_unit_test(test_coarsen),
+		cmocka_unit_test(test_far_times),
+		cmocka_unit_test(test_shares),
+		cmocka_unit_test(test_patterns),
+		cmocka_unit_test(test_times),
+		cmocka_unit_test(test_trace),
+		cmocka_unit_test(test_narrow_table),
+		cmocka_unit_test(test_escapes),
+		cmocka_unit_test(test_color),
+		cmocka_unit_test(test_too_many_to_keep),
 	};
 
 	setlocale(LC_CTYPE, "C.UTF-8"); /* as style_init() does */
