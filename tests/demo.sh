@@ -131,14 +131,14 @@ questions() {
 	title "The latest payments that were declined"
 	run logq -S 1m -n 3 'service:payment level:ERROR'
 	title "What kinds of warnings and errors are there?"
-	run logq -S 1m 'level:in(WARN, ERROR) | patterns limit 5 | fields count, trend, pattern'
+	run logq -S 1m 'level:in(WARN, ERROR) | patterns limit 5'
 	title "The slowest checkouts"
 	run logq -S 1m 'service:checkout | sort by (elapsed desc) limit 3 | fields order_id, elapsed, trace_id'
 	trace=$(logq -S 5m -o cat 'service:payment level:ERROR | limit 1 | fields trace_id' 2>/dev/null | head -n 1)
 	if [ -n "$trace" ]; then
 		title "One declined payment, followed across the services"
 		run logq -S 5m -t "$trace"
-		run logq -S 5m "trace_id:=$trace | trace | fields hop, depth, service, offset, latency, note, _msg"
+		run logq -S 5m trace "$trace"
 	fi
 	title "The same language on a raw file, before any index"
 	run logq -S 5m 'level:WARN | stats by (_msg) count() as n' "$scratch/logs/shipping.log"
