@@ -628,10 +628,53 @@ static void test_random_queries(void **state)
 		check_table(&seed, i % 3 == 0);
 }
 
+#define MANY_SHAPES 60
+#define SHAPE_ROWS  40
+
+/* Many shapes in a block, of which the filter leaves two rows. */
+static void test_patterns_of_few_rows(void **state)
+{
+	const struct span text = SPAN("n:in(41, 81) | patterns at msg limit 0 | fields pattern");
+	struct lines expected = {0}, came = {0};
+	_cleanup_(buf_release) struct buf line = BUF_INIT(1 << 10);
+	struct store_progress none = {0};
+	struct query_source *index;
+	char dir[SCRATCH_MAX];
+	struct store *store;
+	struct err err;
+
+	(void)state;
+	scratch_make(dir);
+	store = open_store(dir, &(struct store_conf){.no_background = true});
+	for (int i = 0; i < MANY_SHAPES * SHAPE_ROWS; i++) {
+		int shape = i / SHAPE_ROWS;
+		char json[160];
+
+		snprintf(json, sizeof(json),
+			 "{\"n\":\"%d\",\"msg\":\"kind%c%c of event took %d ms of %d\"}", i,
+			 'a' + shape / 10, 'a' + shape % 10, i * 7, i);
+		assert_int_equal(append_line(store, json), 0);
+	}
+	assert_int_equal(store_commit(store, &none, &err), 0);
+	assert_int_equal(source_store_open(store, &index), 0);
+	buf_puts(&line, SPAN("pattern=kindab of event took <N> ms of <N>;"));
+	lines_add(&expected, &line);
+	buf_puts(&line, SPAN("pattern=kindac of event took <N> ms of <N>;"));
+	lines_add(&expected, &line);
+	run_engine(text, index, 1, &came);
+	compare(text, &expected, &came);
+	lines_release(&expected);
+	lines_release(&came);
+	source_close(index);
+	store_close(store);
+	scratch_remove(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random_queries),
+		cmocka_unit_test(test_patterns_of_few_rows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

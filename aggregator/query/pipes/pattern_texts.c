@@ -1,6 +1,7 @@
 #include "aggregator/query/pipes/pattern_texts.h"
 
 #include "aggregator/query/text/collapse.h"
+#include "common/base/check.h"
 #include "common/base/cleanup.h"
 #include "common/base/map.h"
 #include <errno.h>
@@ -19,13 +20,18 @@ struct batch {
 	struct map known; /* text without numbers → number of its pattern */
 	struct buf text;
 	struct span *list; /* the patterns */
-	size_t nlist;
+	size_t nlist, cap;
 };
 
-static int batch_init(struct batch *batch, struct rows *rows)
+/*
+ * Room for a pattern of each row, of each shape of the column, also of those that
+ * no row has, and of the empty text.
+ */
+static int batch_init(struct batch *batch, struct rows *rows, const struct column *column)
 {
 	*batch = (struct batch){.rows = rows, .text = BUF_INIT(PATTERN_TEXT_MAX)};
-	batch->list = ARENA_ARRAY(rows->arena, struct span, (size_t)rows->n + 1);
+	batch->cap = (size_t)rows->n + (column->list ? column->list->nshapes : 0) + 1;
+	batch->list = ARENA_ARRAY(rows->arena, struct span, batch->cap);
 	return batch->list ? 0 : -ENOMEM;
 }
 
@@ -44,6 +50,7 @@ static int add_pattern(struct batch *batch, union map_value *value)
 
 	if (!key.ptr)
 		return -ENOMEM;
+	CHECK(batch->nlist < batch->cap);
 	value->n = batch->nlist;
 	map_rekey(&batch->known, collapsed, key);
 	if (!batch->text.failed)
@@ -162,10 +169,10 @@ static int number_list(struct batch *batch, const struct column *column, uint32_
 	return r;
 }
 
-static int number_rows(struct batch *batch, struct span name, uint32_t *numbers)
+static int number_rows(struct batch *batch, const struct column *column, struct span name,
+		       uint32_t *numbers)
 {
 	struct rows *rows = batch->rows;
-	const struct column *column = rows_stored(rows, name);
 
 	if (column->list) {
 		int r = number_list(batch, column, numbers);
@@ -208,12 +215,13 @@ static int patterns_of(struct rows *rows, struct span name, struct column *ret_c
 		       struct span **ret_texts)
 {
 	_cleanup_(batch_release) struct batch batch;
-	int r = batch_init(&batch, rows);
+	const struct column *column = rows_stored(rows, name);
+	int r = batch_init(&batch, rows, column);
 	uint32_t *numbers = ARENA_ARRAY(rows->arena, uint32_t, (size_t)rows->n + 1);
 
 	if (r < 0 || !numbers)
 		return -ENOMEM;
-	r = number_rows(&batch, name, numbers);
+	r = number_rows(&batch, column, name, numbers);
 	if (r >= 0 && ret_column && batch.nlist <= DICT_MAX)
 		return as_dict(&batch, numbers, ret_column);
 	return r < 0 ? r : as_texts(&batch, numbers, ret_texts);
