@@ -14,12 +14,12 @@ const char words_filters[] =
 	"seq string_range value_type";
 
 const char words_pipes[] =
-	"block_stats blocks_count coalesce collapse_nums copy cp decolorize del delete diff drop "
+	"block_stats blocks_count collapse_nums copy cp decolorize del delete diff drop "
 	"drop_empty_fields eval extract extract_regexp facets field_names field_values fields "
 	"filter first format generate_sequence hash head join json_array_len keep last len limit "
 	"math mv offset order pack_json pack_logfmt patterns query_stats rename replace "
 	"replace_regexp rm running_stats sample set_stream_fields skip sort split stats "
-	"stats_remote stream_context time_add top total_stats trace union uniq unpack_json "
+	"stream_context time_add top total_stats trace union uniq unpack_json "
 	"unpack_logfmt unpack_syslog unpack_words unroll where";
 
 const char words_stats[] =

@@ -67,6 +67,18 @@ const struct pipe_ops *pipe_find(struct span name)
 	return NULL;
 }
 
+/* Behind a pipe stands what is none of it; what other languages put there is named. */
+static int trailing_error(const struct pipe_ops *ops, struct lex *lex)
+{
+	if (ops == &pipe_stats_ops && (lex_is(lex, "by") || span_ieq(lex->previous, SPAN("by"))))
+		return lex_error(lex, "what to group by stands first: stats by (service) count(); "
+				      "expected `|`, `)` or the end");
+	if (ops == &pipe_sort_ops && lex->kind == LEX_WORD && words_have(ops->names, lex->previous))
+		return lex_error(lex, "expected `by (…)` with the fields to sort by");
+	return lex_error(lex, "expected `|`, `)` or the end after pipe `%.*s`",
+			 (int)strcspn(ops->names, " "), ops->names);
+}
+
 static int parse_with(const struct pipe_ops *ops, struct lex *lex, void **ret_pipe)
 {
 	struct pipe *pipe;
@@ -77,8 +89,7 @@ static int parse_with(const struct pipe_ops *ops, struct lex *lex, void **ret_pi
 	if (!lex_at_pipe_end(lex)) {
 		if (ops->free)
 			ops->free(pipe);
-		return lex_error(lex, "expected `|`, `)` or the end after pipe `%.*s`",
-				 (int)strcspn(ops->names, " "), ops->names);
+		return trailing_error(ops, lex);
 	}
 	*ret_pipe = pipe;
 	return 0;
@@ -150,6 +161,10 @@ static int parse_nameless(struct lex *lex, void **ret_pipe)
 	if (looks_like_stats(&saved) || lex_is(&saved, "by"))
 		return -EINVAL;
 	*lex = saved;
+	if (lex->kind == LEX_WORD && words_have(words_stats, lex->text))
+		return lex_error_at(lex, lex->pos,
+				    "`%.*s` is a function of stats: write stats %.*s(…)",
+				    SPAN_FMT(lex->text), SPAN_FMT(lex->text));
 	if (lex->kind == LEX_WORD && starts_with_pipe_name(lex->text)) {
 		lex_error(lex, "expected a pipe or a filter");
 		return lex_suggest(lex, lex->text, words_pipes);
