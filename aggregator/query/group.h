@@ -5,24 +5,33 @@
  * column.  group_find() takes a batch and gives the state of each row:
  *
  *	by (level, service)        level: dict of 4      service: dict of 8
- *	                            codes → 32 slots, each looked up once a batch
- *	by (trace_id)               a look into the hash map for each row
+ *	                            32 combinations of codes, each looked up once a batch
+ *	by (trace_id)               each text of a list (rows_listed()) once a batch
+ *	by (duration)               each run of equal values
  *
  *	group_find(&table, stage, columns, 2, rows->n, rows->arena, &states);
  *	for (i) (*(uint64_t *)states[i])++;
  *
- * Groups and keys live in table->arena, charged to the stage after each batch.
+ * Groups and keys live in table->arena, charged to the stage after each batch,
+ * in the order in which they were found: going over them walks through memory,
+ * where slots, which have only hashes, are all over it.
  */
 #ifndef SLUICE_QUERY_GROUP_H
 #define SLUICE_QUERY_GROUP_H
 
 #include "aggregator/query/pipe.h"
-#include "common/base/map.h"
+
+struct group;
+struct group_slot;
 
 struct group_table {
-	struct map map; /* key → state */
+	struct group_slot *slots;
+	size_t cap; /* 0 or a power of two */
+	size_t len;
+	struct group *first, *last;
 	struct stage_arena arena;
 	size_t state_size;
+	struct budget *shared; /* its slots count there; NULL = nowhere */
 };
 
 void group_table_init(struct group_table *table, size_t state_size);
@@ -33,16 +42,15 @@ int group_find(struct group_table *table, struct stage *stage, const struct colu
 	       size_t ncolumns, uint32_t nrows, struct arena *scratch, char ***ret_states);
 /* The state of the group without columns: all rows. */
 int group_only(struct group_table *table, struct stage *stage, char **ret_state);
-/* The state of one key as group_next() gives it; made if missing, then *ret_added. */
-int group_put(struct group_table *table, struct stage *stage, struct span key, char **ret_state,
-	      bool *ret_added);
+/* The state of a key of group_key(), or NULL. */
+char *group_get(const struct group_table *table, struct span key);
 
 /* The key of a row, in `scratch` or the column; ptr NULL = no memory. */
 struct span group_key(const struct column *columns, size_t ncolumns, uint32_t row,
 		      struct arena *scratch);
 
-/* Iterate; *at starts at 0. */
-bool group_next(const struct group_table *table, size_t *at, struct span *ret_key,
+/* Iterate, first found first; *at starts as NULL. */
+bool group_next(const struct group_table *table, struct group **at, struct span *ret_key,
 		char **ret_state);
 /* The texts of a key; they point into it. */
 void group_key_texts(struct span key, size_t ncolumns, struct span *texts);
@@ -57,7 +65,7 @@ int group_merge(struct group_table *to, struct group_table *from, struct stage *
 
 static inline size_t group_count(const struct group_table *table)
 {
-	return table->map.len;
+	return table->len;
 }
 
 #endif

@@ -184,14 +184,17 @@ const struct column *rows_stored(struct rows *rows, struct span name)
 }
 
 /* A list whose texts can't be made reads as empty. */
-static void make_texts(struct rows *rows, struct rows_field *field)
+static void list_made(struct rows *rows, struct rows_field *field, int r)
 {
-	int r = column_make(&field->column, rows->arena);
-
 	if (r == 0)
 		return;
 	rows_list_failed(rows, field->name, r);
 	column_init_empty(&field->column, field->name, rows->n);
+}
+
+static void make_texts(struct rows *rows, struct rows_field *field)
+{
+	list_made(rows, field, column_make(&field->column, rows->arena));
 }
 
 int rows_list_failed(struct rows *rows, struct span name, int code)
@@ -202,6 +205,16 @@ int rows_list_failed(struct rows *rows, struct span name, int code)
 		rows->failed = err_set(&rows->err, code, "stored field %.*s makes no sense",
 				       SPAN_FMT(name));
 	return code;
+}
+
+const struct column *rows_listed(struct rows *rows, struct span name)
+{
+	struct rows_field *field = loaded(rows, name);
+
+	if (!field || !field->column.numbers)
+		return rows_column(rows, name);
+	list_made(rows, field, column_make_list(&field->column, rows->arena));
+	return &field->column;
 }
 
 const struct column *rows_column(struct rows *rows, struct span name)

@@ -71,6 +71,11 @@ const struct column *rows_column(struct rows *rows, struct span name);
  * of texts.  For filters, and whoever can tell by shapes what texts are.
  */
 const struct column *rows_stored(struct rows *rows, struct span name);
+/*
+ * The same, but a list has numbers and the texts that rows have: row i has
+ * list->texts[numbers[i]].  For what can be done once for all rows of a text.
+ */
+const struct column *rows_listed(struct rows *rows, struct span name);
 /* Note that texts of a list of column `name` could not be made; returns rows->failed. */
 int rows_list_failed(struct rows *rows, struct span name, int code);
 /*

@@ -49,7 +49,10 @@ struct span column_text(const struct column *column, size_t row, char *scratch)
 {
 	if (column->texts)
 		return column->texts[row];
-	CHECK(!column->list);
+	if (column->list) {
+		CHECK(column->list->texts);
+		return column->list->texts[column->numbers ? column->numbers[row] : row];
+	}
 	switch (column->kind) {
 	case COLUMN_CONST:
 		return column->value;
@@ -81,19 +84,25 @@ static uint64_t *used_texts(const struct column *column, struct arena *arena)
 	return bits;
 }
 
-int column_make(struct column *column, struct arena *arena)
+int column_make_list(struct column *column, struct arena *arena)
 {
 	struct text_list *list = column->list;
 
-	if (column->texts || !list)
+	if (column->texts || !list || list->made)
 		return 0;
 	uint64_t *used = column->numbers ? used_texts(column, arena) : NULL;
 
 	if (column->numbers && !used)
 		return -ENOMEM;
-	int r = text_list_make(list, used, arena);
+	return text_list_make(list, used, arena);
+}
 
-	if (r < 0)
+int column_make(struct column *column, struct arena *arena)
+{
+	struct text_list *list = column->list;
+	int r = column_make_list(column, arena);
+
+	if (column->texts || !list || r < 0)
 		return r;
 	column->texts = list->texts;
 	if (column->numbers) {

@@ -101,7 +101,12 @@ void column_init_empty(struct column *column, struct span name, uint32_t nrows);
  * stored as text.  Texts of a list must have been made.
  */
 struct span column_text(const struct column *column, size_t row, char *scratch);
-/* Make the texts of a list, after which the column has no list.  0, -ENOMEM, -EBADMSG. */
+/*
+ * Make the texts of a list that rows have, in the list: list->texts[numbers[row]],
+ * where list->texts[list->n] is empty.  0, -ENOMEM, -EBADMSG.
+ */
+int column_make_list(struct column *column, struct arena *arena);
+/* The same, and one for each row; the column has no list then. */
 int column_make(struct column *column, struct arena *arena);
 /* All values as an array of texts, made once; NULL where column_make() fails. */
 const struct span *column_texts(struct column *column, struct arena *arena);

@@ -304,9 +304,10 @@ int bucket_column(const struct bucket *bucket, const struct column *from, struct
 		const struct span *texts = column_texts(&copy, arena);
 
 		r = texts ? bucket_texts(bucket, texts, from->nrows, arena, &dict) : -ENOMEM;
-		ret->kind = COLUMN_TEXT;
-		ret->absent = NULL;
-		ret->texts = dict;
+		*ret = (struct column){.name = from->name,
+				       .kind = COLUMN_TEXT,
+				       .nrows = from->nrows,
+				       .texts = dict};
 		return r;
 	}
 	ret->texts = NULL;

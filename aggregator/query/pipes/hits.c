@@ -39,7 +39,7 @@ int hits_push(struct stage *stage, unsigned number, struct rows *rows,
 	if (!columns)
 		return -ENOMEM;
 	for (size_t i = 0; i < fields->len; i++)
-		columns[i] = *rows_column(rows, fields->ptr[i]);
+		columns[i] = *rows_listed(rows, fields->ptr[i]);
 	if (rows->failed)
 		return rows->failed;
 	r = group_find(&worker->groups, stage, columns, fields->len, rows->n, rows->arena, &states);
@@ -76,7 +76,8 @@ int hits_merge(struct stage *stage)
 int hits_entries(struct stage *stage, struct hits_entry **ret, size_t *ret_n)
 {
 	struct hits_worker *all = stage_state(stage, 0);
-	size_t most = group_count(&all->groups) + 1, at = 0, n = 0;
+	size_t most = group_count(&all->groups) + 1, n = 0;
+	struct group *at = NULL;
 	struct hits_entry *entries;
 	char *state;
 	int r = stage_charge(stage, most * sizeof(*entries));

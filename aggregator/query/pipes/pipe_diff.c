@@ -157,7 +157,7 @@ static int group_columns(const struct pipe_diff *diff, struct rows *rows, struct
 		if (span_eq(diff->by.ptr[i], pattern_name))
 			r = fill_patterns(rows, &columns[i]);
 		else
-			columns[i] = *rows_column(rows, diff->by.ptr[i]);
+			columns[i] = *rows_listed(rows, diff->by.ptr[i]);
 	}
 	*ret = columns;
 	return r < 0 ? r : rows->failed;
@@ -359,7 +359,8 @@ static int emit_all(struct stage *stage, struct group_table *all)
 {
 	const struct pipe_diff *diff = stage_pipe(stage);
 	struct ranked *ranked = ARENA_ARRAY(&all->arena.arena, struct ranked, group_count(all) + 1);
-	size_t at = 0, n = 0;
+	struct group *at = NULL;
+	size_t n = 0;
 	char *state;
 	int r = stage_arena_charge(stage, &all->arena);
 

@@ -94,7 +94,7 @@ static int key_columns(const struct span_list *by, struct rows *rows, struct col
 	if (!columns)
 		return -ENOMEM;
 	for (size_t i = 0; i < by->len; i++)
-		columns[i] = *rows_column(rows, by->ptr[i]);
+		columns[i] = *rows_listed(rows, by->ptr[i]);
 	*ret = columns;
 	return rows->failed;
 }
@@ -207,9 +207,8 @@ static const struct join_key *find_key(const struct join_state *state, const str
 				       size_t n, uint32_t row, struct arena *arena)
 {
 	struct span key = group_key(columns, n, row, arena);
-	union map_value *value = key.ptr ? map_get(&state->keys.map, key) : NULL;
 
-	return value ? value->ptr : NULL;
+	return key.ptr ? (const struct join_key *)(void *)group_get(&state->keys, key) : NULL;
 }
 
 static int find_pairs(struct join_state *state, const struct pipe_join *join, struct rows *rows,

@@ -182,7 +182,7 @@ static struct column *group_columns(const struct pipe_patterns *pipe, struct row
 		return NULL;
 	pattern->name = SPAN("pattern");
 	for (size_t i = 0; i < pipe->by.len; i++)
-		columns[i] = *rows_column(rows, pipe->by.ptr[i]);
+		columns[i] = *rows_listed(rows, pipe->by.ptr[i]);
 	return columns;
 }
 
@@ -343,7 +343,8 @@ static int patterns_finish(struct stage *stage)
 	const struct pipe_patterns *pipe = stage_pipe(stage);
 	struct group_table *all = &((struct patterns *)stage_state(stage, 0))->groups;
 	int64_t from = INT64_MAX, to = INT64_MIN;
-	size_t at = 0, n = 0;
+	struct group *at = NULL;
+	size_t n = 0;
 	char *state;
 	int r = 0;
 

@@ -389,7 +389,7 @@ static int running_finish(struct stage *stage)
 
 	group_table_init(&run.groups, run.pipe->nitems * sizeof(struct running_state));
 	stage_arena_init(&run.arena);
-	run.groups.map.shared = stage_budget(stage);
+	run.groups.shared = stage_budget(stage);
 	if (r >= 0)
 		r = stage_arena_charge(stage, &run.arena);
 	if (r >= 0)

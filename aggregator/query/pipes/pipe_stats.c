@@ -43,7 +43,7 @@ static int by_columns(const struct pipe_stats *stats, struct rows *rows, struct 
 	int r = columns ? 0 : -ENOMEM;
 
 	for (size_t i = 0; r >= 0 && i < stats->nby; i++)
-		r = bucket_column(&stats->by[i].bucket, rows_column(rows, stats->by[i].name),
+		r = bucket_column(&stats->by[i].bucket, rows_listed(rows, stats->by[i].name),
 				  rows->arena, &columns[i]);
 	*ret = columns;
 	return r < 0 ? r : rows->failed;
@@ -193,8 +193,8 @@ static int push_groups(struct stage *stage, struct answer *answer)
 	const struct pipe_stats *stats = stage_pipe(stage);
 	struct stats_worker *all = stage_state(stage, 0);
 	struct span key;
+	struct group *at = NULL;
 	char *group;
-	size_t at = 0;
 	int r = answer_begin(answer, stats, stage_rows_arena(stage, 0));
 
 	while (r == 0 && group_next(&all->groups, &at, &key, &group)) {
@@ -241,8 +241,8 @@ static int stats_finish(struct stage *stage)
 static void release_groups(const struct pipe_stats *stats, struct group_table *groups)
 {
 	struct span key;
+	struct group *at = NULL;
 	char *group;
-	size_t at = 0;
 
 	while (group_next(groups, &at, &key, &group))
 		for (size_t i = 0; i < stats->nitems; i++) {

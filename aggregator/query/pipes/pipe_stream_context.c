@@ -413,8 +413,8 @@ static int context_finish(struct stage *stage)
 	struct context_worker *all = stage_state(stage, 0);
 	bool chunk_before = false;
 	struct span stream;
+	struct group *at = NULL;
 	char *state;
-	size_t at = 0;
 	int r = 0;
 
 	for (unsigned i = 1; r >= 0 && i < stage_workers(stage); i++) {
@@ -432,8 +432,8 @@ static void context_close(struct stage *stage)
 	for (unsigned i = 0; stage->state && i < stage_workers(stage); i++) {
 		struct context_worker *worker = stage_state(stage, i);
 		struct span stream;
+		struct group *at = NULL;
 		char *state;
-		size_t at = 0;
 
 		if (!worker->open)
 			continue;
