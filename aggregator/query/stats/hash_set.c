@@ -5,6 +5,7 @@
 #include <xxhash.h>
 
 #define MERGE_LEAP 0x9e3779b1u /* odd, so that every slot comes once */
+#define AHEAD      8           /* slots that are fetched before they are looked at */
 
 struct hash128 hash128_of(struct span value)
 {
@@ -57,6 +58,11 @@ int hash_set_add(struct hash_set *set, struct hash128 hash)
 	return 1;
 }
 
+static const struct hash128 *leap(const struct hash_set *set, size_t i)
+{
+	return &set->slots[i * MERGE_LEAP & (set->cap - 1)];
+}
+
 int hash_set_merge(struct hash_set *set, const struct hash_set *from, size_t *at, size_t most)
 {
 	size_t end = from->cap - *at > most ? *at + most : from->cap;
@@ -67,8 +73,12 @@ int hash_set_merge(struct hash_set *set, const struct hash_set *from, size_t *at
 	 * of those before it.
 	 */
 	for (size_t i = *at; i < end; i++) {
-		const struct hash128 *slot = &from->slots[i * MERGE_LEAP & (from->cap - 1)];
+		const struct hash128 *slot = leap(from, i);
 
+		__builtin_prefetch(leap(from, i + 2 * AHEAD));
+		if (set->cap)
+			__builtin_prefetch(
+				&set->slots[leap(from, i + AHEAD)->low & (set->cap - 1)]);
 		if (!slot_free(slot) && hash_set_add(set, *slot) < 0)
 			return -ENOMEM;
 	}

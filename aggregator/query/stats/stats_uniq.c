@@ -34,25 +34,61 @@ static int add(const struct stats_batch *batch, struct hash_set *set, struct has
 	return r >= 0 && grown ? stage_charge(batch->stage, grown) : r;
 }
 
-/* One field: a value is hashed once for each entry of a dictionary or constant. */
+/* The texts of a column that rows share, by number; a text a row where they share none. */
+struct shared_texts {
+	const struct span *texts;
+	size_t n;                /* the number of row i is 0 where there is one text, … */
+	const uint8_t *codes;    /* … or codes[i], … */
+	const uint32_t *numbers; /* … or numbers[i], or i */
+};
+
+static struct shared_texts shared_texts(struct rows *rows, struct span name)
+{
+	const struct column *column = rows_listed(rows, name);
+
+	if (column->kind == COLUMN_CONST)
+		return (struct shared_texts){.texts = &column->value, .n = 1};
+	if (column->kind == COLUMN_DICT)
+		return (struct shared_texts){
+			.texts = column->dict, .n = column->ndict, .codes = column->codes};
+	if (column->list && column->list->n < rows->n)
+		return (struct shared_texts){.texts = column->list->texts,
+					     .n = (size_t)column->list->n + 1,
+					     .numbers = column->numbers};
+	return (struct shared_texts){.texts = rows_texts(rows, name), .n = rows->n};
+}
+
+static size_t text_number(const struct shared_texts *shared, uint32_t row)
+{
+	if (shared->codes)
+		return shared->codes[row];
+	if (shared->numbers)
+		return shared->numbers[row];
+	return shared->n == 1 ? 0 : row;
+}
+
+/* A shared text is hashed once, and goes once into the set of all rows. */
 static int update_one(const struct stats_of_fields *f, const struct stats_batch *batch)
 {
-	const struct column *column = rows_column(batch->rows, f->fields.ptr[0]);
-	bool dict = column->kind == COLUMN_DICT;
-	const struct span *texts = dict ? column->dict : rows_texts(batch->rows, f->fields.ptr[0]);
-	struct hash128 hashes[256];
+	struct shared_texts shared = shared_texts(batch->rows, f->fields.ptr[0]);
+	struct arena *arena = batch->rows->arena;
+	struct hash128 *hashes = arena_alloc(arena, (shared.n + 1) * sizeof(*hashes));
+	uint64_t *known = ARENA_ARRAY(arena, uint64_t, BITMAP_WORDS(shared.n + 1));
 	uint32_t row;
-	int r = 0;
 
-	for (uint32_t i = 0; dict && i < column->ndict; i++)
-		hashes[i] = hash128_of(texts[i]);
+	if (!hashes || !known || !shared.texts)
+		return -ENOMEM;
 	stats_each_row (batch, row) {
-		uint32_t at = dict ? column->codes[row] : row;
+		size_t number = text_number(&shared, row);
+		bool seen = bit_get(known, number);
 
-		if (texts[at].len == 0)
+		if (shared.texts[number].len == 0 || (seen && batch->only))
 			continue;
-		r = add(batch, stats_state(batch, row), dict ? hashes[at] : hash128_of(texts[at]),
-			f->limit);
+		if (!seen)
+			hashes[number] = hash128_of(shared.texts[number]);
+		bit_set(known, number);
+		int r = add(batch, stats_state(batch, row), hashes[number], f->limit);
+
 		if (r < 0)
 			return r;
 	}
