@@ -8,6 +8,7 @@
 #include "common/lang/words.h"
 #include <errno.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define HOUR (3600 * NS_PER_SEC)
 
@@ -157,6 +158,15 @@ static int set_times(struct ask *ask, const struct options *opts, int64_t now_ns
 	return 0;
 }
 
+/* A cursor file that is there says itself since when. */
+static bool resumes(const struct options *opts)
+{
+	struct span path = opt_text(opts->cursor_file);
+	_cleanup_free_ char *name = path.len ? strndup(path.ptr, path.len) : NULL;
+
+	return name && access(name, F_OK) == 0;
+}
+
 /*
  * Where neither flag nor query says since when: what the configuration says, or
  * the last hour, of what grows without end.
@@ -164,7 +174,7 @@ static int set_times(struct ask *ask, const struct options *opts, int64_t now_ns
 static int default_since(struct ask *ask, const struct options *opts, int64_t now_ns,
 			 struct err *reterr)
 {
-	bool quiet = opts->follow || opts->check_query || opts->print_query;
+	bool quiet = opts->follow || opts->check_query || opts->print_query || resumes(opts);
 	int64_t min, max;
 	int r;
 
@@ -466,9 +476,9 @@ int ask_init(struct ask *ask, struct options *opts, int64_t now_ns, struct err *
 		return r;
 	ask->view.kind = view_of(ask, opts);
 	ask->view.field = opt_text(opts->field);
-	r = default_since(ask, opts, now_ns, reterr);
+	r = join_filter(ask, opts, now_ns, reterr);
 	if (r == 0)
-		r = join_filter(ask, opts, now_ns, reterr);
+		r = default_since(ask, opts, now_ns, reterr);
 	if (r == 0)
 		r = set_order(ask, opts, now_ns, reterr);
 	return r;

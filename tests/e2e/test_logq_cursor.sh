@@ -37,6 +37,8 @@ is "the first run shows what is there" "$(wc -l <"$scratch/seen")" 10
 next "${server[@]}" >"$scratch/again"
 is "the second: nothing new is 1" $? 1
 is "and shows nothing" "$(cat "$scratch/again")" ""
+logq --cursor-file "$cursor" "${server[@]}"
+is "without -S, the cursor says since when, not the last hour" "$(err)" ""
 write 7
 wait_for 20 "more rows are indexed" indexed
 next "${server[@]}" -m 2 >>"$scratch/seen"
