@@ -1,4 +1,5 @@
 /* Option tables as JSON Schema (2020-12), for editors and for people's CI. */
+#include "common/base/num.h"
 #include "common/conf/internal.h"
 #include "common/data/json_write.h"
 
@@ -40,6 +41,17 @@ static const char *type_of(const struct sl_option *row)
 	return row->flags & SL_OPT_SECRET ? secret : types[row->type];
 }
 
+/* A default that is a number or a truth there, too; tables of plugins may write `yes`. */
+static bool reads_as_json(const struct sl_option *row)
+{
+	struct span text = span_cstr(row->def);
+	int64_t number;
+
+	if (row->type == SL_OPT_BOOL)
+		return span_eq(text, SPAN("true")) || span_eq(text, SPAN("false"));
+	return row->type == SL_OPT_INT && num_parse_i64(text, &number) == 0;
+}
+
 static void describe_option(const struct sl_option *row, struct buf *out)
 {
 	json_write_string(out, span_cstr(row->name));
@@ -61,7 +73,9 @@ static void describe_option(const struct sl_option *row, struct buf *out)
 	}
 	if (row->help)
 		put_member(out, "description", row->help);
-	if (row->def)
+	if (row->def && reads_as_json(row))
+		buf_printf(out, ",\"default\":%s", row->def);
+	else if (row->def)
 		put_member(out, "default", row->def);
 	buf_putc(out, '}');
 }

@@ -56,6 +56,7 @@ like "what is about this run is a comment" "$(cat "$scratch/printed.yaml")" '# l
 is "it can be read again" "$(logq --config "$scratch/printed.yaml" --print-config | sed 's/ *#.*//' | grep .)" \
 	"$(sed 's/ *#.*//' "$scratch/printed.yaml" | grep .)"
 is "--json-schema has the keys" "$(logq --json-schema | jq -r '.properties | keys[]' | grep -cE '^(server|since|output|lines)$')" 3
+is "a default has its type" "$(logq --json-schema | jq -c '.properties | [.highlight.default, .output.default]')" '[true,"auto"]'
 
 # Mistakes: all of them, with place and what to do; exit 2.
 printf 'outptu: json\nutc: maybe\nlines: 5\n' >"$config"
