@@ -1,5 +1,6 @@
 /* ask.c - words and flags to one query. */
 #include "aggregator/logq/ask.h"
+#include "aggregator/logq/notice.h"
 #include "aggregator/logq/shorthand.h"
 #include "common/base/cleanup.h"
 #include "common/base/clock.h"
@@ -186,13 +187,13 @@ static int default_since(struct ask *ask, const struct options *opts, int64_t no
 	ask->min_time = now_ns - HOUR;
 	if (!opts->since.len) {
 		if (!quiet)
-			fprintf(stderr, "logq: the last hour; -S says since when\n");
+			notice("the last hour; -S says since when");
 		return 0;
 	}
 	r = time_arg_parse(opt_text(opts->since), now_ns, opts->utc, &ask->min_time, reterr);
 	if (r == 0 && !quiet)
-		fprintf(stderr, "logq: since %.*s, by the configuration; -S says otherwise\n",
-			SPAN_FMT(opt_text(opts->since)));
+		notice("since %.*s, by the configuration; -S says otherwise",
+		       SPAN_FMT(opt_text(opts->since)));
 	return r;
 }
 

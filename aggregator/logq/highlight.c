@@ -23,8 +23,10 @@ struct highlight {
 /* Text that means itself. */
 static void put_quoted(struct buf *out, struct span text)
 {
+	static const struct span signs = SPAN("\\.[]{}()*+?^$|#-");
+
 	for (size_t i = 0; i < text.len; i++) {
-		if (memchr("\\.[]{}()*+?^$|#-/ \t\n", text.ptr[i], 19))
+		if (span_chr(signs, text.ptr[i]) >= 0)
 			buf_putc(out, '\\');
 		buf_putc(out, text.ptr[i]);
 	}
