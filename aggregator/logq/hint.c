@@ -103,10 +103,31 @@ static void look_at_function(const struct view *view, struct buf *out)
 			   SPAN_FMT(view->here.raw));
 }
 
+/* status:400..499 */
+static void look_at_dots(const struct view *view, struct buf *out)
+{
+	struct span text = span_skip(view->here.query, view->here.pos), low, high;
+	double number;
+	size_t n = 0;
+
+	while (n < text.len && !strchr(" )|", text.ptr[n]))
+		n++;
+	text = span_take(text, n);
+	ptrdiff_t dots = span_find(text, SPAN(".."));
+
+	if (dots < 0 || !lex_is(&view->before, ":"))
+		return;
+	low = span_take(text, (size_t)dots);
+	high = span_skip(text, (size_t)dots + 2);
+	if (lang_plain_number(low, &number) && lang_plain_number(high, &number))
+		buf_printf(out, "`%.*s` was looked for as a text; a range is range[%.*s, %.*s]",
+			   SPAN_FMT(text), SPAN_FMT(low), SPAN_FMT(high));
+}
+
 static void look_at_text(struct span query, struct buf *out)
 {
 	static void (*const looks[])(const struct view *, struct buf *) = {
-		look_at_bar, look_at_pipe, look_at_keyword, look_at_function};
+		look_at_bar, look_at_pipe, look_at_keyword, look_at_function, look_at_dots};
 	struct view view = {0};
 	struct arena arena;
 

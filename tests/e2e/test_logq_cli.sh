@@ -83,6 +83,7 @@ like "a bar is no or" "$(hint 'level:ERRORR|nothingness')" "ERRORR or nothingnes
 like "a pipe that is none" "$(hint '* | feilds nothingness')" "did you mean \`fields\`?"
 like "a pipe without its bar" "$(hint 'nothingness limit 10')" "pipes stand behind \`|\`"
 like "a function without its field" "$(hint 'nothingness in (A, B)')" "it is nothingness:in"
+like "a range by dots" "$(hint 'nothingness:500..599')" "a range is range"
 is "else nothing is said" "$(hint 'nothingness | fields a | nothingness:x')" ""
 
 # Which rows.
