@@ -254,28 +254,56 @@ static int bucket_ints(const struct bucket *bucket, const struct column *from, s
 	return 0;
 }
 
+/* The times that share a bucket, both ends included. */
+struct bucket_span {
+	int64_t first, last;
+};
+
+/* Only `ns` itself where the end of its bucket is past what a time can be. */
+static struct bucket_span bucket_around(const struct bucket *bucket, int64_t ns)
+{
+	struct bucket_span span = {.first = bucket_time(bucket, ns)};
+	int64_t length = bucket_length(bucket, span.first);
+
+	if (__builtin_add_overflow(span.first, length - 1, &span.last) || span.last < ns ||
+	    bucket_time(bucket, span.last) != span.first)
+		span.last = ns;
+	return span;
+}
+
 /*
- * A time column becomes one of texts, a bucket each, since buckets print
- * shorter than times; neighbours mostly share theirs.
+ * A time column becomes a list of texts, a bucket each, since buckets print
+ * shorter than times.  Neighbours mostly share theirs: a run of those is an
+ * entry of the list, and none of its rows but the first costs a division.
  */
 static int bucket_times(const struct bucket *bucket, const struct column *from, struct arena *arena,
 			struct column *ret)
 {
-	struct span *texts = arena_alloc(arena, (from->nrows + 1) * sizeof(*texts));
-	int64_t last = 0;
+	struct text_list *list = ARENA_NEW(arena, struct text_list);
+	struct span *texts = arena_alloc(arena, (from->nrows + (size_t)1) * sizeof(*texts));
+	uint32_t *numbers = arena_alloc(arena, (from->nrows + (size_t)1) * sizeof(*numbers));
+	struct bucket_span span = {.first = 0, .last = -1};
+	uint32_t n = 0;
 
-	if (!texts)
+	if (!list || !texts || !numbers)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < from->nrows; i++) {
-		int64_t ns = bucket_time(bucket, from->ints[i]);
+		int64_t ns = from->ints[i];
 		char scratch[64];
 
-		texts[i] =
-			i && ns == last ? texts[i - 1] : arena_dup(arena, time_text(scratch, ns));
-		last = ns;
+		if (ns < span.first || ns > span.last) {
+			span = bucket_around(bucket, ns);
+			texts[n++] = arena_dup(arena, time_text(scratch, span.first));
+		}
+		numbers[i] = n - 1;
 	}
-	*ret = (struct column){
-		.name = from->name, .kind = COLUMN_TEXT, .nrows = from->nrows, .texts = texts};
+	texts[n] = SPAN("");
+	*list = (struct text_list){.n = n, .made = true, .texts = texts};
+	*ret = (struct column){.name = from->name,
+			       .kind = COLUMN_TEXT,
+			       .nrows = from->nrows,
+			       .list = list,
+			       .numbers = numbers};
 	return arena->overflowed ? -ENOMEM : 0;
 }
 
