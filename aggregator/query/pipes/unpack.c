@@ -28,7 +28,7 @@ static struct unpack_column *column_of(struct unpack *unpack, struct span name)
 	column->name = name;
 	column->before = rows_texts(unpack->rows, name);
 	column->texts = ARENA_ARRAY(arena, struct span, (size_t)unpack->rows->n + 1);
-	if (!column->texts)
+	if (!column->before || !column->texts)
 		return slot->ptr = NULL;
 	memcpy(column->texts, column->before, unpack->rows->n * sizeof *column->texts);
 	return column;
