@@ -18,7 +18,6 @@ struct file_reader {
 	char *path;
 	int fd;
 	read_fn *read;
-	uint64_t stored;
 	bool at_end; /* of the file */
 	bool inside; /* of a gzip member or zstd frame */
 	bool big_endian;
@@ -83,7 +82,6 @@ static ssize_t refill(struct file_reader *r, struct err *reterr)
 	r->at_end = n == 0;
 	r->in_at = 0;
 	r->in_len = (size_t)n;
-	r->stored += (uint64_t)n;
 	return n;
 }
 
@@ -102,7 +100,6 @@ static ssize_t read_plain(struct file_reader *r, char *to, size_t size, struct e
 	n = read_some(r, to, size, reterr);
 	if (n < 0)
 		return n;
-	r->stored += (uint64_t)n;
 	return n;
 }
 
@@ -293,9 +290,4 @@ bool file_reader_would_wait(const struct file_reader *r)
 	struct pollfd pfd = {.fd = r->fd, .events = POLLIN};
 
 	return r->in_at == r->in_len && poll(&pfd, 1, 0) == 0;
-}
-
-uint64_t file_reader_stored(const struct file_reader *r)
-{
-	return r->stored;
 }

@@ -33,7 +33,5 @@ void file_reader_free(struct file_reader *reader);
 ssize_t file_reader_read(struct file_reader *reader, char *to, size_t size, struct err *reterr);
 /* True if the next read would have to wait: stdin or a pipe has no more for now. */
 bool file_reader_would_wait(const struct file_reader *reader);
-/* Bytes of the file so far, as it is stored. */
-uint64_t file_reader_stored(const struct file_reader *reader);
 
 #endif
