@@ -3,7 +3,7 @@
  *
  * A source can be scanned any number of times (a query with sub-queries scans
  * it more than once), each scan hands out all row_blocks that may have rows in
- * the wanted time, in any order.  source_next() of one scan is called by
+ * the wanted time, in any order.  next() of one scan is called by
  * several workers at once.
  *
  *	struct query_source *s;
