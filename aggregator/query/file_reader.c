@@ -87,8 +87,6 @@ static ssize_t refill(struct file_reader *r, struct err *reterr)
 
 static ssize_t read_plain(struct file_reader *r, char *to, size_t size, struct err *reterr)
 {
-	ssize_t n;
-
 	if (r->in_at < r->in_len) { /* what was looked at to tell the format */
 		size_t have = r->in_len - r->in_at;
 
@@ -97,10 +95,7 @@ static ssize_t read_plain(struct file_reader *r, char *to, size_t size, struct e
 		r->in_at += size;
 		return (ssize_t)size;
 	}
-	n = read_some(r, to, size, reterr);
-	if (n < 0)
-		return n;
-	return n;
+	return read_some(r, to, size, reterr);
 }
 
 /* One step of inflate().  1: a member ended. */
