@@ -1,13 +1,12 @@
 #include "aggregator/query/pipes/pattern_texts.h"
 
 #include "aggregator/query/text/collapse.h"
-#include "common/base/check.h"
 #include "common/base/cleanup.h"
 #include "common/base/map.h"
 #include <errno.h>
 
 #define PATTERN_TEXT_MAX (1u << 20)
-#define DICT_MAX         256
+#define PATTERNS_FIRST   64
 
 /*
  * The patterns of a batch.  Naming what groups of <N> stand for costs several
@@ -19,20 +18,33 @@ struct batch {
 	struct rows *rows;
 	struct map known; /* text without numbers → number of its pattern */
 	struct buf text;
-	struct span *list; /* the patterns */
+	struct span *list; /* the patterns, with room for one more */
 	size_t nlist, cap;
 };
 
-/*
- * Room for a pattern of each row, of each shape of the column, also of those that
- * no row has, and of the empty text.
- */
-static int batch_init(struct batch *batch, struct rows *rows, const struct column *column)
+static int batch_init(struct batch *batch, struct rows *rows)
 {
-	*batch = (struct batch){.rows = rows, .text = BUF_INIT(PATTERN_TEXT_MAX)};
-	batch->cap = (size_t)rows->n + (column->list ? column->list->nshapes : 0) + 1;
-	batch->list = ARENA_ARRAY(rows->arena, struct span, batch->cap);
+	*batch = (struct batch){
+		.rows = rows, .text = BUF_INIT(PATTERN_TEXT_MAX), .cap = PATTERNS_FIRST};
+	batch->list = arena_alloc(rows->arena, batch->cap * sizeof(*batch->list));
 	return batch->list ? 0 : -ENOMEM;
+}
+
+/* Shapes may be more than the rows that were picked: how many patterns come is not known. */
+static int push_pattern(struct batch *batch, struct span pattern)
+{
+	batch->list[batch->nlist++] = pattern;
+	if (batch->nlist < batch->cap)
+		return 0;
+	size_t bytes = batch->cap * sizeof(*batch->list);
+	struct span *larger = arena_alloc(batch->rows->arena, 2 * bytes);
+
+	if (!larger)
+		return -ENOMEM;
+	memcpy(larger, batch->list, bytes);
+	batch->list = larger;
+	batch->cap *= 2;
+	return 0;
 }
 
 static void batch_release(struct batch *batch)
@@ -50,13 +62,13 @@ static int add_pattern(struct batch *batch, union map_value *value)
 
 	if (!key.ptr)
 		return -ENOMEM;
-	CHECK(batch->nlist < batch->cap);
 	value->n = batch->nlist;
 	map_rekey(&batch->known, collapsed, key);
 	if (!batch->text.failed)
 		text_prettify_nums(&batch->text, 0);
-	batch->list[batch->nlist++] = arena_dup(arena, buf_span(&batch->text));
-	return arena->overflowed ? -ENOMEM : 0;
+	int r = push_pattern(batch, arena_dup(arena, buf_span(&batch->text)));
+
+	return r < 0 || arena->overflowed ? -ENOMEM : 0;
 }
 
 /* The number of the pattern of the text in batch->text in the list, or -ENOMEM. */
@@ -169,10 +181,10 @@ static int number_list(struct batch *batch, const struct column *column, uint32_
 	return r;
 }
 
-static int number_rows(struct batch *batch, const struct column *column, struct span name,
-		       uint32_t *numbers)
+static int number_rows(struct batch *batch, struct span name, uint32_t *numbers)
 {
 	struct rows *rows = batch->rows;
+	const struct column *column = rows_stored(rows, name);
 
 	if (column->list) {
 		int r = number_list(batch, column, numbers);
@@ -184,62 +196,47 @@ static int number_rows(struct batch *batch, const struct column *column, struct 
 	return messages ? number_texts(batch, messages, numbers) : -ENOMEM;
 }
 
-static int as_texts(const struct batch *batch, const uint32_t *numbers, struct span **ret)
+/* The number of each row's pattern in batch->list, and room for one row more. */
+static int number_batch(struct batch *batch, struct span name, uint32_t **ret)
 {
-	uint32_t n = batch->rows->n;
-	struct span *texts = ARENA_ARRAY(batch->rows->arena, struct span, (size_t)n + 1);
+	uint32_t *numbers =
+		arena_alloc(batch->rows->arena, ((size_t)batch->rows->n + 1) * sizeof(*numbers));
+	int r = numbers ? number_rows(batch, name, numbers) : -ENOMEM;
 
-	for (uint32_t i = 0; texts && i < n; i++)
-		texts[i] = batch->list[numbers[i]];
-	*ret = texts;
-	return texts ? 0 : -ENOMEM;
-}
-
-static int as_dict(const struct batch *batch, const uint32_t *numbers, struct column *ret)
-{
-	uint32_t n = batch->rows->n;
-	uint8_t *codes = arena_alloc(batch->rows->arena, (size_t)n + 1);
-
-	for (uint32_t i = 0; codes && i < n; i++)
-		codes[i] = (uint8_t)numbers[i];
-	*ret = (struct column){.kind = COLUMN_DICT,
-			       .nrows = n,
-			       .codes = codes,
-			       .dict = batch->list,
-			       .ndict = (uint32_t)batch->nlist};
-	return codes ? 0 : -ENOMEM;
-}
-
-/* As a dictionary into ret_column, if that is asked for and fits; else as texts. */
-static int patterns_of(struct rows *rows, struct span name, struct column *ret_column,
-		       struct span **ret_texts)
-{
-	_cleanup_(batch_release) struct batch batch;
-	const struct column *column = rows_stored(rows, name);
-	int r = batch_init(&batch, rows, column);
-	uint32_t *numbers = ARENA_ARRAY(rows->arena, uint32_t, (size_t)rows->n + 1);
-
-	if (r < 0 || !numbers)
-		return -ENOMEM;
-	r = number_rows(&batch, column, name, numbers);
-	if (r >= 0 && ret_column && batch.nlist <= DICT_MAX)
-		return as_dict(&batch, numbers, ret_column);
-	return r < 0 ? r : as_texts(&batch, numbers, ret_texts);
+	*ret = numbers;
+	return r;
 }
 
 struct span *pattern_texts(struct rows *rows, struct span name)
 {
-	struct span *texts;
+	_cleanup_(batch_release) struct batch batch;
+	int r = batch_init(&batch, rows);
+	struct span *texts = arena_alloc(rows->arena, ((size_t)rows->n + 1) * sizeof(*texts));
+	uint32_t *numbers;
 
-	return patterns_of(rows, name, NULL, &texts) < 0 ? NULL : texts;
+	if (r < 0 || !texts || number_batch(&batch, name, &numbers) < 0)
+		return NULL;
+	for (uint32_t i = 0; i < rows->n; i++)
+		texts[i] = batch.list[numbers[i]];
+	return texts;
 }
 
 int pattern_column(struct rows *rows, struct span name, struct column *ret)
 {
-	struct span *texts = NULL;
-	int r = patterns_of(rows, name, ret, &texts);
+	_cleanup_(batch_release) struct batch batch;
+	struct text_list *list = ARENA_NEW(rows->arena, struct text_list);
+	int r = batch_init(&batch, rows);
+	uint32_t *numbers;
 
-	if (r >= 0 && texts)
-		*ret = (struct column){.kind = COLUMN_TEXT, .nrows = rows->n, .texts = texts};
-	return r;
+	if (!list)
+		r = -ENOMEM;
+	if (r >= 0)
+		r = number_batch(&batch, name, &numbers);
+	if (r < 0)
+		return r;
+	batch.list[batch.nlist] = SPAN("");
+	*list = (struct text_list){.n = (uint32_t)batch.nlist, .made = true, .texts = batch.list};
+	*ret = (struct column){
+		.kind = COLUMN_TEXT, .nrows = rows->n, .list = list, .numbers = numbers};
+	return 0;
 }

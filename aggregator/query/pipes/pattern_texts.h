@@ -13,7 +13,7 @@
 
 /* One for each row's text of `name`, in the rows' arena; NULL: rows->failed, or no memory. */
 struct span *pattern_texts(struct rows *rows, struct span name);
-/* The same as a column without a name: a dictionary where there are few.  0 or -ENOMEM. */
+/* The same as a column without a name: a list of the patterns.  0 or a negative errno. */
 int pattern_column(struct rows *rows, struct span name, struct column *ret);
 
 #endif
