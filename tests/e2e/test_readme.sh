@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The README's commands, as they stand there: only paths and the broker are
-# replaced, and the two daemons get --once so that they end.
+# replaced, and the two daemons get --once, and -f a first row, so that they end.
 . "$(dirname "$0")/lib.sh"
 
 mkdir -p "$scratch/shop" "$scratch/nginx"
@@ -17,7 +17,7 @@ command_of() {
 		s|/var/lib/aggregator|$scratch/store|; s|'/var/log/shop/|'$scratch/shop/|
 		s|/var/log/nginx/|$scratch/nginx/|; s| access.log.gz| $scratch/access.log.gz|
 		s|journalctl -o json|cat $scratch/journal|; s|5d9dc9f81818e811892f902bd23f0824|$trace|
-		s|^(shipper .*)|\1 --once|; s|^(aggregator .*)|\1 --once|" <<<"$1"
+		s|^(shipper .*)|\1 --once|; s|^(aggregator .*)|\1 --once|; s|^logq -f|logq -f -S @0 -m 1|" <<<"$1"
 }
 
 cd "$scratch" || exit 1
@@ -39,7 +39,7 @@ while IFS= read -r line; do
 		not_ok "$line" "$command" "exit code $code" "$output"
 	fi
 done < <(sed -n '/^## Use it/,/^## A filter/p' "$top/README.md" | grep -E '^(shipper|aggregator|logq|journalctl) ')
-is "commands in the README's block" "$seen" 7
+is "commands in the README's block" "$seen" 11
 
 cd "$top" || exit 1
 for target in $(grep -oE '^make [a-z]+' README.md | cut -d' ' -f2 | sort -u); do
