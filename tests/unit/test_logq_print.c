@@ -171,8 +171,9 @@ static void test_histogram(void **state)
 	static const struct span bar_rows[][2] = {{SPAN("2026-03-01T23:50:00Z"), SPAN("50")},
 						  {SPAN("2026-03-02T00:00:00Z"), SPAN("1")},
 						  {SPAN("2026-03-02T01:00:00Z"), SPAN("12345")}};
-	struct print_conf conf = {.view = {VIEW_HISTOGRAM, INT64_C(300000000000), false},
-				  .style = {.utc = true, .ascii = true, .width = 40}};
+	struct print_conf conf = {
+		.view = {.kind = VIEW_HISTOGRAM, .step_ns = INT64_C(300000000000)},
+		.style = {.utc = true, .ascii = true, .width = 40}};
 
 	(void)state;
 	assert_string_equal(print(conf, bar_names, bar_rows[0], 2, 3),
@@ -202,8 +203,9 @@ static void test_coarsen(void **state)
 	static const struct span bar_rows[][2] = {{SPAN("2026-03-01T00:00:10Z"), SPAN("2")},
 						  {SPAN("2026-03-01T00:00:50Z"), SPAN("3")},
 						  {SPAN("2026-03-01T00:03:00Z"), SPAN("10")}};
-	struct print_conf conf = {.view = {VIEW_HISTOGRAM, INT64_C(1000000000), true},
-				  .style = {.utc = true, .ascii = true, .width = 40}};
+	struct print_conf conf = {
+		.view = {.kind = VIEW_HISTOGRAM, .step_ns = INT64_C(1000000000), .coarsen = true},
+		.style = {.utc = true, .ascii = true, .width = 40}};
 
 	(void)state;
 	assert_string_equal(print(conf, bar_names, bar_rows[0], 2, 3),
@@ -292,8 +294,9 @@ static void test_far_times(void **state)
 	static const struct span bar_names[] = {SPAN("_time"), SPAN("hits")};
 	static const struct span bar_rows[][2] = {{SPAN("1700-01-01T00:00:00Z"), SPAN("1")},
 						  {SPAN("2250-01-01T00:00:00Z"), SPAN("2")}};
-	struct print_conf conf = {.view = {VIEW_HISTOGRAM, INT64_C(1000000000), true},
-				  .style = {.utc = true, .ascii = true, .width = 40}};
+	struct print_conf conf = {
+		.view = {.kind = VIEW_HISTOGRAM, .step_ns = INT64_C(1000000000), .coarsen = true},
+		.style = {.utc = true, .ascii = true, .width = 40}};
 
 	(void)state;
 	assert_non_null(strstr(print(conf, bar_names, bar_rows[0], 2, 2), "times\n2249-12-"));
