@@ -114,11 +114,17 @@ format() { # NODE NODES CLUSTER
 }
 
 # The process of the node, and not another that got its number: it is Kafka, or
-# this script that is about to become it.
+# this script that is about to become it.  In the midst of an exec a process has
+# no command line; a dead one that nobody waited for has none either.
 is_up() { # NODE
-	local pid
+	local pid line
 	pid=$(cat "$home/node$1/pid" 2>/dev/null) || return 1
-	grep -qaE 'kafka\.(Kafka|sh)' "/proc/$pid/cmdline" 2>/dev/null
+	{ line=$(tr '\0' ' ' <"/proc/$pid/cmdline"); } 2>/dev/null || return 1
+	if [ -z "$line" ]; then
+		! grep -q '^State:.Z' "/proc/$pid/status" 2>/dev/null
+	else
+		[[ $line =~ kafka\.(Kafka|sh) ]]
+	fi
 }
 
 launch() { # NODE; in a session of its own, so that a Ctrl-C in a test does not reach it
