@@ -1,5 +1,6 @@
 /* ask.c - words and flags to one query. */
 #include "aggregator/logq/ask.h"
+#include "aggregator/logq/folder.h"
 #include "aggregator/logq/notice.h"
 #include "aggregator/logq/shorthand.h"
 #include "common/base/cleanup.h"
@@ -11,7 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define HOUR (3600 * NS_PER_SEC)
+#define HOUR      (3600 * NS_PER_SEC)
+#define NAMES_MAX (64u << 20) /* bytes of names of files in folders */
 
 /* Rows with the number of their commit, which place.h takes out again. */
 #define CURSOR_PIPES "copy _commit as log.commit | sort by (_time, log.offset)"
@@ -34,7 +36,13 @@ static bool looks_like_file(struct span word)
 	return false;
 }
 
-enum word_kind { WORD_QUERY, WORD_FILE, WORD_DIRECTORY, WORD_NO_FILE };
+enum word_kind {
+	WORD_QUERY,
+	WORD_LIKE_FILE, /* the same, though a file of this name is here */
+	WORD_FILE,
+	WORD_FOLDER,
+	WORD_NO_FILE
+};
 
 static enum word_kind word_kind(struct span word)
 {
@@ -47,8 +55,8 @@ static enum word_kind word_kind(struct span word)
 	if (!path || stat(path, &st) < 0)
 		return looks ? WORD_NO_FILE : WORD_QUERY;
 	if (S_ISDIR(st.st_mode))
-		return looks || slash ? WORD_DIRECTORY : WORD_QUERY;
-	return slash || span_chr(word, '.') >= 0 ? WORD_FILE : WORD_QUERY;
+		return looks || slash ? WORD_FOLDER : WORD_LIKE_FILE;
+	return slash || span_chr(word, '.') >= 0 ? WORD_FILE : WORD_LIKE_FILE;
 }
 
 /* logq trace ID */
@@ -65,8 +73,74 @@ static bool is_trace_view(const struct options *opts)
 	return id.len >= 8;
 }
 
+static int add_logs(struct ask *ask, struct span word, struct err *reterr)
+{
+	size_t binary;
+	int r = folder_logs(word, &ask->arena, &ask->files, &binary, reterr);
+
+	if (r == 0 && binary)
+		notice("%zu binary file%s in '%.*s' left out", binary, binary == 1 ? "" : "s",
+		       SPAN_FMT(word));
+	return r;
+}
+
+/* An index or a bus among the words is what -D or --bus would say. */
+static int set_source(struct ask *ask, struct options *opts, struct span word, bool bus,
+		      struct err *reterr)
+{
+	_cleanup_free_ char *name = strndup(word.ptr, word.len);
+	_cleanup_free_ char *whole = name ? realpath(name, NULL) : NULL;
+	struct span text;
+
+	if (opts->source_origin == ARG_FLAG)
+		return err_set(reterr, -EINVAL,
+			       "'%.*s' is %s: one of them at a time, and no other source with it",
+			       SPAN_FMT(word), bus ? "a bus" : "an index");
+	text = whole ? arena_printf(&ask->arena, "%s%s", bus ? "dir://" : "", whole)
+		     : (struct span){0};
+	if (!text.ptr)
+		return err_set(reterr, -ENOMEM, "out of memory");
+	opts->dir = opts->bus = (struct sl_str){0};
+	opts->servers = (struct sl_list){0};
+	*(bus ? &opts->bus : &opts->dir) = (struct sl_str){text.ptr, text.len};
+	opts->source_origin = ARG_FLAG;
+	return 0;
+}
+
+static int add_folder(struct ask *ask, struct options *opts, struct span word, struct err *reterr)
+{
+	_cleanup_free_ char *path = strndup(word.ptr, word.len);
+	enum folder_kind kind = path ? folder_kind(path) : FOLDER_LOGS;
+
+	return kind == FOLDER_LOGS ? add_logs(ask, word, reterr)
+				   : set_source(ask, opts, word, kind == FOLDER_BUS, reterr);
+}
+
+static int add_word(struct ask *ask, struct options *opts, struct span word, enum word_kind kind,
+		    struct err *reterr)
+{
+	switch (kind) {
+	case WORD_FOLDER:
+		return add_folder(ask, opts, word, reterr);
+	case WORD_LIKE_FILE:
+		notice("'%.*s' is a word of the query; to search the file of this name write "
+		       "./%.*s",
+		       SPAN_FMT(word), SPAN_FMT(word));
+		/* fall through */
+	case WORD_QUERY:
+		if (ask->text.len)
+			buf_putc(&ask->text, ' ');
+		buf_puts(&ask->text, word);
+		return 0;
+	default:
+		return span_list_push(&ask->arena, &ask->files, word) < 0
+			       ? err_set(reterr, -ENOMEM, "out of memory")
+			       : 0;
+	}
+}
+
 /* Words to query text and files. */
-static int sort_words(struct ask *ask, const struct options *opts, struct err *reterr)
+static int sort_words(struct ask *ask, struct options *opts, struct err *reterr)
 {
 	if (is_trace_view(opts)) {
 		buf_puts(&ask->text, SPAN("trace_id:="));
@@ -74,36 +148,29 @@ static int sort_words(struct ask *ask, const struct options *opts, struct err *r
 		buf_puts(&ask->text, SPAN(" | trace"));
 		return ask->text.failed;
 	}
-	struct span bad = SPAN("");
-	enum word_kind bad_kind = WORD_QUERY;
-	size_t good = 0;
+	struct span missing = SPAN(""), empty = SPAN("");
+	size_t nmissing = 0;
 
 	for (size_t i = 0; i < opts->words.len; i++) {
 		struct span word = opt_text(opts->words.items[i]);
 		enum word_kind kind = word_kind(word);
+		size_t before = ask->files.len;
+		int r = add_word(ask, opts, word, kind, reterr);
 
-		if (kind == WORD_QUERY) {
-			if (ask->text.len)
-				buf_putc(&ask->text, ' ');
-			buf_puts(&ask->text, word);
-			continue;
-		}
-		if (vec_push(&ask->files, word) < 0)
-			return err_set(reterr, -ENOMEM, "out of memory");
-		good += kind == WORD_FILE;
-		if (kind != WORD_FILE && !bad.len) {
-			bad = word;
-			bad_kind = kind;
-		}
+		if (r < 0)
+			return r;
+		if (kind == WORD_NO_FILE && nmissing++ == 0)
+			missing = word;
+		if (kind == WORD_FOLDER && ask->files.len == before &&
+		    opts->source_origin != ARG_FLAG)
+			empty = word;
 	}
-	/* Some of a glob may be gone or be a directory: the answer is that of the others. */
-	if (bad.len && good == 0)
-		return bad_kind == WORD_DIRECTORY
-			       ? err_set(reterr, -EISDIR,
-					 "'%.*s' is a directory: name its files, or -D for an "
-					 "index",
-					 SPAN_FMT(bad))
-			       : err_set(reterr, -ENOENT, "there is no file '%.*s'", SPAN_FMT(bad));
+	/* Some of a glob may be gone or be an empty folder: the answer is that of the others. */
+	if (nmissing && nmissing == ask->files.len)
+		return err_set(reterr, -ENOENT, "there is no file '%.*s'", SPAN_FMT(missing));
+	if (empty.len && !ask->files.len)
+		return err_set(reterr, -ENOENT, "there are no log files in '%.*s'",
+			       SPAN_FMT(empty));
 	if (!span_trim(buf_span(&ask->text)).len)
 		buf_puts(&ask->text, SPAN("*"));
 	return ask->text.failed ? err_set(reterr, -E2BIG, "the query is too long") : 0;
@@ -459,6 +526,7 @@ int ask_init(struct ask *ask, struct options *opts, int64_t now_ns, struct err *
 	int r;
 
 	*ask = (struct ask){.text = BUF_INIT(QUERY_TEXT_MAX)};
+	arena_init(&ask->arena, NAMES_MAX);
 	r = options_check(opts, reterr);
 	if (r == 0)
 		r = sort_words(ask, opts, reterr);
@@ -520,5 +588,5 @@ void ask_release(struct ask *ask)
 	query_free(ask->later);
 	free(ask->joined_pipes);
 	buf_release(&ask->text);
-	vec_release(&ask->files);
+	arena_release(&ask->arena);
 }

@@ -24,7 +24,6 @@
 #include "aggregator/logq/options.h"
 #include "aggregator/logq/print_view.h"
 #include "aggregator/query/query.h"
-#include "common/base/vec.h"
 
 struct place;
 
@@ -32,7 +31,8 @@ struct ask {
 	struct buf text; /* what the user typed, and the pipes that flags put behind it */
 	struct query *query;
 	bool syntax;            /* ask_init() failed by the text: err->offset is a byte of it */
-	VEC(struct span) files; /* borrowed from the options */
+	struct arena arena;     /* names of what folders hold */
+	struct span_list files; /* borrowed from the options, or there */
 
 	bool has_time_range;
 	int64_t min_time, max_time; /* of -S and -U */
@@ -62,7 +62,10 @@ struct ask {
 	bool windowed; /* -f: `rest` is asked for a window of rows at a time */
 };
 
-/* Where files are named, a source that the configuration gives is taken out of `opts`. */
+/*
+ * Where files are named, a source that the configuration gives is taken out of
+ * `opts`; an index or a bus that stands among the words is put there.
+ */
 int ask_init(struct ask *ask, struct options *opts, int64_t now_ns, struct err *reterr);
 
 /*

@@ -38,6 +38,31 @@ lines=$(cat "$scratch"/logs/*.log | wc -l)
 is "several files" "$(logq -c '*' "$scratch"/logs/*.log)" "$(grep -c . < <(cat "$scratch"/logs/*.log))"
 is "the index has the same" "$(logq -D "$store" -S @0 -c)" "$lines"
 
+# A folder: what is below it, each file once; an index and a bus are known by what is in them.
+folder=$scratch/folder
+mkdir -p "$folder/pods/a" "$folder/containers" "$folder/empty"
+cp "$scratch/logs/cart.log" "$folder/pods/a/0.log"
+gzip -c "$scratch/logs/edge.log" >"$folder/pods/a/1.log.gz"
+ln -s ../pods/a/0.log "$folder/containers/a.log"
+ln -s .. "$folder/containers/loop"
+cp "$folder/pods/a/0.log" "$folder/.hidden.log"
+printf 'wtmp\0\0\0' >"$folder/pods/wtmp"
+is "a folder is all that is in it, once" "$(logq -c "$folder"; err)" "$(cat "$scratch"/logs/{cart,edge}.log | wc -l)
+logq: 1 binary file in '$folder' left out"
+is "by a relative name" "$(cd "$folder" && logq -c ./pods)" "$(cat "$scratch"/logs/{cart,edge}.log | wc -l)"
+logq '*' "$folder/empty"
+is "a folder without files is 2" $? 2
+like "and says so" "$(err)" "no log files in '$folder/empty'"
+is "beside others it is none" "$(logq -c "$app" "$folder/empty")" "$(wc -l <"$app")"
+is "a folder that is an index" "$(logq -c -S @0 -u cart "$store")" "$(wc -l <"$app")"
+is "a folder that is a bus" "$(logq -c -u cart "$scratch/bus")" "$(wc -l <"$app")"
+logq '*' "$store" "$scratch/bus"
+is "two of them are 2" $? 2
+logq '*' "$store" "$app"
+is "one and a file are 2" $? 2
+is "a word that is a file's name too is said" "$(cd "$folder" && logq -c pods ./containers; err | head -n 1)" "0
+logq: 'pods' is a word of the query; to search the file of this name write ./pods"
+
 # Exit codes.
 logq level:WARN "$app" -n 1 >/dev/null
 is "found is 0" $? 0

@@ -18,7 +18,7 @@ is "what can be read is counted" "$(logq -c '*' ./*.log ./cut.gz)" 3
 logq -c '*' ./*.log ./cut.gz >/dev/null
 is "a damaged file: partial" $? 3
 like "… and says which" "$(err)" 'cut\.gz: '
-is "a directory in a glob is passed over" "$(logq -c '*' ./*)" 3
+is "an empty directory in a glob is nothing" "$(logq -c '*' ./*)" 3
 is "… written without ./ as well" "$(cd .. && logq -c '*' in/*)" 3
 (cd .. && logq -c '*' in/* >/dev/null)
 is "… and makes it partial" $? 3
@@ -27,8 +27,8 @@ like "… and says which" "$(err)" 'gone\.log: No such file'
 logq '*' ./gone.log ./gone-too.log
 is "none of the files is there: an error" $? 2
 logq '*' ./old.d
-is "a directory alone: an error" $? 2
-like "… that says what to do" "$(err)" "is a directory: name its files"
+is "an empty directory alone: an error" $? 2
+like "… that says why" "$(err)" "there are no log files in"
 if [ "$(id -u)" = 0 ]; then
 	skip "a file that may not be read" "root reads everything"
 else
