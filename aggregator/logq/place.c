@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <sys/stat.h>
 
 #define FILE_BYTES (PLACE_ROWS_MAX * 24u + (1u << 20))
 
@@ -26,7 +27,8 @@ struct place_source {
 struct place {
 	struct row_sink sink, *next;
 	bool direct, full;
-	char *path;
+	char *path, *lock_path;
+	int lock_fd;
 	uint64_t query_hash;
 	int64_t since;
 	VEC(struct place_source) sources;
@@ -364,10 +366,48 @@ void place_free(struct place *place)
 	vec_release(&place->names);
 	vec_release(&place->texts);
 	buf_release(&place->file);
+	if (place->lock_fd >= 0)
+		unlink(place->lock_path); /* while it is held: see lock() */
+	cleanup_close(&place->lock_fd);
+	free(place->lock_path);
 	free(place->path);
 	free(place);
 }
 DEFINE_CLEANUP(struct place *, place_free);
+
+/* Whoever had the lock before removed its file, maybe after we had opened it. */
+static bool is_removed(const struct place *place)
+{
+	struct stat held, there;
+
+	return fstat(place->lock_fd, &held) < 0 || stat(place->lock_path, &there) < 0 ||
+	       held.st_ino != there.st_ino || held.st_dev != there.st_dev;
+}
+
+/* Two runs at a time would show rows twice.  The file itself can't be locked: it is replaced. */
+static int lock(struct place *place, struct err *reterr)
+{
+	do {
+		cleanup_close(&place->lock_fd);
+		place->lock_fd = io_lock_file(place->lock_path, reterr);
+	} while (place->lock_fd >= 0 && is_removed(place));
+	if (place->lock_fd == -EAGAIN)
+		return err_set(reterr, -EAGAIN,
+			       "another logq is at work with the cursor %s: wait for its end, or "
+			       "give each a cursor file of its own",
+			       place->path);
+	return place->lock_fd < 0 ? place->lock_fd : 0;
+}
+
+static int read_file(struct place *place, struct err *reterr)
+{
+	int r = access(place->path, F_OK) == 0 ? io_read_file(place->path, &place->file, reterr)
+					       : 1;
+
+	if (r == 0)
+		r = parse(place, buf_span(&place->file), reterr);
+	return r < 0 ? r : 0;
+}
 
 int place_open(struct span path, uint64_t query_hash, int64_t since_ns, struct place **ret,
 	       struct err *reterr)
@@ -380,16 +420,17 @@ int place_open(struct span path, uint64_t query_hash, int64_t since_ns, struct p
 	*place = (struct place){.query_hash = query_hash,
 				.since = since_ns,
 				.path = strndup(path.ptr, path.len),
+				.lock_fd = -1,
 				.file = BUF_INIT(2 * FILE_BYTES)};
-	if (!place->path)
+	if (!place->path || asprintf(&place->lock_path, "%s.lock", place->path) < 0) {
+		place->lock_path = NULL;
 		return err_set(reterr, -ENOMEM, "out of memory");
-	if (access(place->path, F_OK) == 0) {
-		r = io_read_file(place->path, &place->file, reterr);
-		if (r == 0)
-			r = parse(place, buf_span(&place->file), reterr);
-		if (r < 0)
-			return r;
 	}
+	r = lock(place, reterr);
+	if (r == 0)
+		r = read_file(place, reterr);
+	if (r < 0)
+		return r;
 	*ret = TAKE(place);
 	return 0;
 }

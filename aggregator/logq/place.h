@@ -14,6 +14,8 @@
  *	at 17958319880 unix:/run/aggregator/aggregator.sock	a line for each index
  *	shown 9b1c…				a row beyond it
  *
+ * A lock on FILE.lock, which is there while a run is, keeps a second run away.
+ *
  * The file is replaced at once or not at all, after rows went out: rows may come
  * again when a run is killed, none is lost.
  *
@@ -43,7 +45,10 @@ struct place;
 /* Of all that a row shows, in any order of its fields. */
 uint64_t place_row_hash(const struct span *names, const struct span *texts, size_t n);
 
-/* A file that isn't there is a beginning at `since_ns`.  -EINVAL: not a cursor, or another query's. */
+/*
+ * A file that isn't there is a beginning at `since_ns`.  -EINVAL: not a cursor, or another query's;
+ * -EAGAIN: another process has it open.
+ */
 int place_open(struct span path, uint64_t query_hash, int64_t since_ns, struct place **ret,
 	       struct err *reterr);
 int64_t place_since(const struct place *place);

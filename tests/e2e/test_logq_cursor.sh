@@ -183,6 +183,17 @@ for kind in dir server; do
 	stop "$kind.2"
 	is "each row once" "$(cat "$scratch/$kind".[12].out | wc -l)" 9
 done
+# One at a time: rows that two runs show were shown twice.
+start first "$bin/logq" -f -D "$store" --cursor-file "$cursor" -o json
+write_now 1
+wait_for 20 "a run has the cursor" goes_on first 1
+next -D "$store" >"$scratch/two"
+is "a second run with it is 2" "$?$(cat "$scratch/two")" 2
+like "and is told by whom it is had" "$(err)" "another logq .*$cursor: wait"
+kill -9 "$(pid_of first)"
+reap first
+next -D "$store" >/dev/null
+like "after kill -9 it is free" "$?" '^[01]$'
 is "no temporary file is left" "$(ls -A "$scratch" | grep -c '^\.*cursor')" 1
 
 # -f outlives the server, and shows each row once.
