@@ -12,9 +12,8 @@
 #include <errno.h>
 #include <poll.h>
 
-#define MEMORY      (UINT64_C(1) << 30)
-#define LOOK_MS     200
-#define LOOKBACK_NS (30 * NS_PER_SEC)
+#define MEMORY  (UINT64_C(1) << 30)
+#define LOOK_MS 200
 
 struct local {
 	const struct options *opts;
@@ -99,7 +98,7 @@ static int follow_index(struct local *local, struct ask *ask, const struct query
 {
 	int64_t since = ask->has_time_range && ask->since_given ? ask->min_time : clock_real_ns();
 	struct tail *tail;
-	int r = tail_open(ask->query, conf, local->source, LOOKBACK_NS, since, &tail, reterr);
+	int r = tail_open(ask->query, conf, local->source, since, &tail, reterr);
 
 	if (r < 0)
 		return r;

@@ -14,7 +14,7 @@ static int latest_first(const void *left, const void *right)
 {
 	const struct resume_row *a = left, *b = right;
 
-	return a->time > b->time ? -1 : a->time < b->time;
+	return a->came_ns > b->came_ns ? -1 : a->came_ns < b->came_ns;
 }
 
 static int64_t floor_of(const struct resume *resume)
@@ -38,14 +38,18 @@ static size_t find(const struct resume *resume, uint64_t hash)
 	return low;
 }
 
-/* Forget what is behind the lookback, and the oldest of too many. */
+/* Forget what is behind the lookback, by its time and by when it came, and the oldest of too many. */
 static void forget(struct resume *resume)
 {
+	int64_t now = clock_mono_ns();
 	size_t n = 0;
 
-	for (size_t i = 0; i < resume->rows.len; i++)
-		if (resume->rows.ptr[i].time >= floor_of(resume))
-			resume->rows.ptr[n++] = resume->rows.ptr[i];
+	for (size_t i = 0; i < resume->rows.len; i++) {
+		const struct resume_row *row = &resume->rows.ptr[i];
+
+		if (row->time >= floor_of(resume) || now - row->came_ns <= RESUME_LOOKBACK)
+			resume->rows.ptr[n++] = *row;
+	}
 	resume->rows.len = n;
 	if (n > RESUME_ROWS_MAX / 2) {
 		qsort(resume->rows.ptr, n, sizeof(*resume->rows.ptr), latest_first);
@@ -57,7 +61,7 @@ static void forget(struct resume *resume)
 
 int resume_is_new(struct resume *resume, int64_t time_ns, uint64_t hash)
 {
-	struct resume_row row = {.hash = hash, .time = time_ns};
+	struct resume_row row = {.hash = hash, .time = time_ns, .came_ns = clock_mono_ns()};
 
 	for (size_t i = find(resume, hash); i < resume->known && resume->rows.ptr[i].hash == hash;
 	     i++) {

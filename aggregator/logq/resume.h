@@ -3,7 +3,9 @@
  *
  * When the connection is back the server is asked for the last RESUME_LOOKBACK
  * again, since rows may have come late; those that were shown are told by their
- * hash, with a count, so that two equal rows are two.
+ * hash, with a count, so that two equal rows are two.  A server that was killed
+ * takes in again what it had not committed, however old its rows say they are:
+ * what came in the last RESUME_LOOKBACK is known, too.
  *
  *	if (resume_is_new(&r, time, hash)) show it
  *	…				the connection broke
@@ -23,8 +25,9 @@
 
 struct resume_row {
 	uint64_t hash;
-	int64_t time;
-	bool again; /* came again after the connection was back */
+	int64_t time;    /* as the row says */
+	int64_t came_ns; /* monotonic */
+	bool again;      /* came again after the connection was back */
 };
 
 /* Zeroed: nothing was shown. */

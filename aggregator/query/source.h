@@ -24,6 +24,9 @@
 struct query_source;
 struct store;
 
+/* Of rows of the store: see store.h. */
+#define COMMIT_FIELD SPAN("_commit")
+
 /* What is wanted: help to read less, never an obligation. */
 struct source_want {
 	int64_t min_time, max_time;     /* inclusive */
@@ -53,6 +56,8 @@ struct query_source_ops {
 	 * `max` lie; 0: they can't be parted.  NULL = never.
 	 */
 	int (*split)(struct query_source *source, int64_t min, int64_t max, int64_t *ret_at);
+	/* See store_last_commit(); NULL: rows have no `_commit`. */
+	uint64_t (*last_commit)(struct query_source *source);
 	void (*close)(struct query_source *source);
 };
 

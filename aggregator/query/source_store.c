@@ -3,6 +3,7 @@
 #include "aggregator/store/store.h"
 #include "common/data/timestamp.h"
 #include <errno.h>
+#include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -18,6 +19,38 @@ struct store_scan {
 	atomic_size_t next; /* damages first, then blocks */
 };
 
+/*
+ * The `_commit` up to which no durable row matches: what looks again and again
+ * (tails, cursors) is not to read the whole index each time.
+ */
+static double passed_commit(const struct filter *filter)
+{
+	bool and = filter->kind == FILTER_AND;
+	double passed = 0;
+
+	if (filter->kind == FILTER_RANGE && !filter->wild && span_eq(filter->field, COMMIT_FIELD))
+		return ceil(filter->min) - 1;
+	if (filter->kind == FILTER_PHRASE && !filter->text.len && !filter->wild &&
+	    span_eq(filter->field, COMMIT_FIELD))
+		return INFINITY; /* `_commit:""`: rows in memory */
+	if (!and&&filter->kind != FILTER_OR)
+		return 0;
+	for (size_t i = 0; i < filter->nkids; i++) {
+		double kid = passed_commit(filter->kids[i]);
+
+		if (i == 0 || (and? kid > passed : kid < passed))
+			passed = kid;
+	}
+	return passed;
+}
+
+static uint64_t passed_by(const struct filter *filter)
+{
+	double passed = passed_commit(filter);
+
+	return passed <= 0 ? 0 : passed < 1e18 ? (uint64_t)passed : UINT64_MAX;
+}
+
 static int store_scan(struct query_source *source, const struct source_want *want,
 		      struct source_scan **ret, struct err *reterr)
 {
@@ -28,8 +61,8 @@ static int store_scan(struct query_source *source, const struct source_want *wan
 		return err_set(reterr, -ENOMEM, "out of memory");
 	scan->scan.source = source;
 	scan->oldest_first = want->oldest_first;
-	r = store_snapshot(((struct source_store *)source)->store, want->min_time, want->max_time,
-			   &scan->snapshot);
+	r = store_snapshot_after(((struct source_store *)source)->store, passed_by(want->filter),
+				 want->min_time, want->max_time, &scan->snapshot);
 	if (r < 0) {
 		free(scan);
 		return err_set(reterr, r, "no snapshot of the index: %s", strerror(-r));
@@ -128,6 +161,11 @@ static void store_close_scan(struct source_scan *base)
 	free(scan);
 }
 
+static uint64_t store_source_last_commit(struct query_source *source)
+{
+	return store_last_commit(((struct source_store *)source)->store);
+}
+
 static void source_store_close(struct query_source *source)
 {
 	free(source);
@@ -137,6 +175,7 @@ static const struct query_source_ops store_ops = {.scan = store_scan,
 						  .next = store_next,
 						  .close_scan = store_close_scan,
 						  .split = store_split,
+						  .last_commit = store_source_last_commit,
 						  .close = source_store_close};
 
 int source_store_open(struct store *store, struct query_source **ret)

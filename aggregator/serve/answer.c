@@ -12,7 +12,6 @@
 #define BUFFER_FULL (256u << 10) /* the query waits above this */
 #define BUFFER_MAX  (64u << 20)  /* one batch of rows may overshoot so far */
 #define LOOK_MS     200
-#define LOOKBACK_NS (30 * NS_PER_SEC)
 
 struct answer {
 	struct answer_conf conf;
@@ -134,7 +133,7 @@ static int run_tail(struct answer *a, struct query_result *cost, struct err *ret
 	int64_t since = conf->has_time_range && conf->min_time != INT64_MIN ? conf->min_time
 									    : clock_real_ns();
 	struct tail *tail;
-	int r = tail_open(a->query, conf, a->source, LOOKBACK_NS, since, &tail, reterr);
+	int r = tail_open(a->query, conf, a->source, since, &tail, reterr);
 
 	if (r < 0)
 		return r;

@@ -224,7 +224,7 @@ int store_commit(struct store *s, const struct store_progress *changed, struct e
 	if (r < 0)
 		return err_set(reterr, r, "cannot encode the rows: %s", strerror(-r));
 	about.epoch = s->epoch;
-	/* The next open counts on from what parts say, also when the clock was set back. */
+	/* What parts say is counted on from, also when the clock was set back: store_last_commit(). */
 	about.created_ns = clock_real_ns();
 	if (about.created_ns < (int64_t)s->next_commit * COMMIT_NS)
 		about.created_ns = (int64_t)s->next_commit * COMMIT_NS;
@@ -233,7 +233,7 @@ int store_commit(struct store *s, const struct store_progress *changed, struct e
 	pthread_mutex_unlock(&s->manifest_lock);
 	if (r < 0)
 		return r;
-	s->next_commit = store_commit_after(s->next_commit);
+	s->next_commit = store_commit_after((uint64_t)(about.created_ns / COMMIT_NS));
 	s->waiting_rows = 0;
 	s->waiting_since = 0;
 	r = progress_apply(&s->progress, changed, false);

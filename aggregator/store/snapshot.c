@@ -38,8 +38,15 @@ static void add_table(struct snapshot *snap, struct memtable *table)
 	snap->ntables++;
 }
 
+/* One that can't be read is told of, always. */
+static bool is_passed(const struct part *part, uint64_t commit)
+{
+	return !part->damage.code && (uint64_t)(part->created_ns / COMMIT_NS) <= commit;
+}
+
 /* With the store's lock held: take references, look at nothing. */
-static int collect(struct store *s, struct snapshot *snap, int64_t min_time, int64_t max_time)
+static int collect(struct store *s, struct snapshot *snap, uint64_t commit, int64_t min_time,
+		   int64_t max_time)
 {
 	size_t nparts = s->parts.len + s->sealed.len, ntables = s->frozen.len + 1;
 
@@ -51,7 +58,8 @@ static int collect(struct store *s, struct snapshot *snap, int64_t min_time, int
 		struct part *part =
 			i < s->parts.len ? s->parts.ptr[i] : s->sealed.ptr[i - s->parts.len];
 
-		if (overlaps(part->min_time, part->max_time, min_time, max_time))
+		if (overlaps(part->min_time, part->max_time, min_time, max_time) &&
+		    (i >= s->parts.len || !is_passed(part, commit)))
 			snap->parts[snap->nparts++] = part_ref(part);
 	}
 	for (size_t i = 0; i < s->frozen.len; i++)
@@ -132,14 +140,15 @@ static int list_blocks(struct snapshot *snap, int64_t min_time, int64_t max_time
 	return 0;
 }
 
-int store_snapshot(struct store *s, int64_t min_time, int64_t max_time, struct store_snapshot **ret)
+int store_snapshot_after(struct store *s, uint64_t commit, int64_t min_time, int64_t max_time,
+			 struct store_snapshot **ret)
 {
 	struct snapshot *snap = calloc(1, sizeof(*snap));
 
 	if (!snap)
 		return -ENOMEM;
 	pthread_mutex_lock(&s->lock);
-	int r = collect(s, snap, min_time, max_time);
+	int r = collect(s, snap, commit, min_time, max_time);
 
 	pthread_mutex_unlock(&s->lock);
 	r = r < 0 ? r : make_views(snap, min_time, max_time);
@@ -150,6 +159,11 @@ int store_snapshot(struct store *s, int64_t min_time, int64_t max_time, struct s
 	}
 	*ret = &snap->public;
 	return 0;
+}
+
+int store_snapshot(struct store *s, int64_t min_time, int64_t max_time, struct store_snapshot **ret)
+{
+	return store_snapshot_after(s, 0, min_time, max_time, ret);
 }
 
 void store_snapshot_free(struct store_snapshot *public)

@@ -367,14 +367,16 @@ static int remove_orphan(void *ctx, uint64_t id)
 	return unlinkat(s->parts_fd, name, 0) < 0 ? -errno : 0;
 }
 
-/* No row has a greater number: see store_commit(). */
-static uint64_t last_commit(const struct store *s)
+/* See store_commit(): a part is made after its commit got a number, and before the next one does. */
+uint64_t store_last_commit(struct store *s)
 {
 	int64_t created = 0;
 
+	pthread_mutex_lock(&s->lock);
 	for (size_t i = 0; i < s->parts.len; i++)
 		if (s->parts.ptr[i]->created_ns > created)
 			created = s->parts.ptr[i]->created_ns;
+	pthread_mutex_unlock(&s->lock);
 	return (uint64_t)(created / COMMIT_NS);
 }
 
@@ -393,7 +395,7 @@ static int claim(struct store *s, struct manifest_state *state, struct err *rete
 	r = take_state(s, state, false, reterr);
 	if (r < 0)
 		return r;
-	s->next_commit = store_commit_after(last_commit(s));
+	s->next_commit = store_commit_after(store_last_commit(s));
 	r = store_each_file(s, remove_orphan, s);
 	return r < 0 ? err_set(reterr, r, "cannot tidy up %s: %s", s->path, strerror(-r)) : 0;
 }

@@ -159,6 +159,14 @@ struct store_snapshot {
 
 int store_snapshot(struct store *store, int64_t min_time, int64_t max_time,
 		   struct store_snapshot **ret);
+/* The same without the parts that have only rows with a `_commit` up to this one. */
+int store_snapshot_after(struct store *store, uint64_t commit, int64_t min_time, int64_t max_time,
+			 struct store_snapshot **ret);
+/*
+ * No row has a greater `_commit`, and those that become durable from now on have
+ * one.  It may go back when retention takes the newest part.
+ */
+uint64_t store_last_commit(struct store *store);
 void store_snapshot_free(struct store_snapshot *snapshot);
 
 struct store_stats {

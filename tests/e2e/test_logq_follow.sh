@@ -124,6 +124,15 @@ interrupt last
 is "no more of them than asked for" "$(tr '\n' ' ' <"$scratch/last.out")" "mark 2 mark 3 mark 4 "
 logq -f -n 2 -D "$scratch/store.a" '* | stats count()' >/dev/null
 is "-f -n of a sum is 2" "$?" 2
+# Rows are seen whatever their time is: hours behind those that were shown, each once.
+late() { echo "{\"time\":\"$(date -u -d "-$1" +%FT%TZ)\",\"level\":\"info\",\"msg\":\"late $2\"}" >>"$scratch/logs/a.log"; }
+for hours in 1 5 30; do late "$hours hours" "$hours"; done
+late "400 days" 9600
+for name in tail index; do
+	for hours in 1 5 30 9600; do
+		wait_for 20 "a row $hours hours late: $name" has $name "^late $hours\$"
+	done
+done
 shown() { # rows that the tail must have shown by then
 	line "$1" >>"$scratch/logs/a.log"
 	wait_for 20 "$2" has tail "^$1\$"
@@ -141,6 +150,7 @@ server a
 shown killed "also after it was killed"
 interrupt tail
 is "each row once" "$(grep -cE '^(before|between|after|killed)$' "$scratch/tail.out")" 4
+is "late ones, too" "$(grep -c '^late' "$scratch/tail.out" "$scratch/index.out" | sed 's/.*://' | tr '\n' ' ')" "4 4 "
 is "Ctrl-C is 130, always" "$status" 130
 server b
 wait_for 20 "the other of two servers comes" says both "connected again"
