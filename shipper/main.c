@@ -2,7 +2,7 @@
  * shipper - follows log files and ships their records, exactly once.
  *
  * Reading order: options.h, run.h, pipeline.h, then along a record's way:
- * discover.h, sources.h, source.h, tail.h, lines.h, pack.h, window.h, checkpoint.h.
+ * discover.h, sources.h, source.h, tail.h, pack.h, window.h, checkpoint.h.
  */
 #include "common/base/log.h"
 #include "shipper/run.h"

@@ -23,24 +23,17 @@
 /* Bytes before a mark whose hash tells whether a file is still the same. */
 #define MARK_TAIL 1024
 
+/* Beside those of events_flags(): what continues a line or an event that was cut is marked. */
 enum mark_flag {
-	MARK_CONTINUED = 1, /* the offset is inside a line whose start was shipped */
-	MARK_SKIPPING = 2,  /* … and the rest of that line is not wanted: it was too long */
-	MARK_UNHASHED = 4,  /* reading began behind byte 0: `hash` means nothing */
-	MARK_DONE = 8,      /* of a rotated file: its end was reached, nobody writes to it */
+	MARK_UNHASHED = 4, /* reading began behind byte 0: `hash` means nothing */
+	MARK_DONE = 8,     /* of a rotated file: its end was reached, nobody writes to it */
 };
-
-/*
- * From this bit on, four a stream: the record before the offset was cut in the
- * middle of its event, and in which state (events.h).  What continues it is marked.
- */
-#define MARK_EVENT_SHIFT 8
 
 struct mark {
 	uint64_t offset;   /* next byte to read */
 	uint64_t sent_end; /* end of the last block before it, ≤ offset */
 	uint64_t tail;     /* hash64 of the ≤ MARK_TAIL bytes before offset */
-	uint32_t flags;    /* enum mark_flag */
+	uint32_t flags;    /* enum mark_flag, events_flags() */
 	XXH64_state_t hash;
 };
 

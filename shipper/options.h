@@ -9,13 +9,13 @@
  *	r = setup_new(&flags, &setup);			errors were printed
  *	setup->settings.inputs …
  */
-#ifndef SLUICE_SHIPPER_OPTIONS_H
-#define SLUICE_SHIPPER_OPTIONS_H
+#ifndef SLUICE_PARSE_OPTIONS_H
+#define SLUICE_PARSE_OPTIONS_H
 
 #include "common/conf/program.h"
 #include "common/flow/chain.h"
+#include "common/parse/events.h"
 #include "common/parse/parse.h"
-#include "shipper/events.h"
 #include <stdbool.h>
 
 enum start_at { START_BEGINNING, START_END };

@@ -18,9 +18,7 @@ static void build_input(struct setup *setup, struct conf_node *node, struct inpu
 		conf_error(setup->conf, conf_get(node, "parse") ?: node, "%s", err.text);
 	if (multiline_init(&input->joining.multiline, setup_text(input->multiline), &err) < 0)
 		conf_error(setup->conf, conf_get(node, "multiline") ?: node, "%s", err.text);
-	input->joining.cri = span_eq(setup_text(input->parse), SPAN("auto")) ||
-			     span_eq(setup_text(input->parse), SPAN("json")) ||
-			     span_eq(setup_text(input->parse), SPAN("cri"));
+	input->joining.cri = input->parser && parser_takes_containers(input->parser);
 	input->joining.pause_ns = input->multiline_timeout;
 	input->resource = BUF_INIT(64 << 10);
 	labels_json(&setup->settings.labels, &input->resource);

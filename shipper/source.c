@@ -86,7 +86,7 @@ static int start_mark(struct source *source, int fd, bool at_end)
 			char last = '\n';
 
 			if (pread(fd, &last, 1, (off_t)mark.offset - 1) == 1 && last != '\n')
-				mark.flags |= MARK_CONTINUED;
+				mark.flags |= LINES_CONTINUED;
 		}
 	}
 	if (r == 0)

@@ -38,7 +38,7 @@ void line_block_free(struct line_block *b)
 }
 
 /*
- * What lies between two newlines, by the rules of shipper/lines.h: without the
+ * What lies between two newlines, by the rules of common/parse/lines.h: without the
  * carriage return and a hole of NULs in front, cut to the limit but not in a
  * character.
  */

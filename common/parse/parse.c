@@ -8,34 +8,37 @@
 
 struct parser {
 	format_fn *parse;
+	bool containers;
 	struct regex *regex; /* of regex:PATTERN, in place of parse */
 };
 
 static const struct {
 	struct span name;
 	format_fn *parse;
+	bool containers;
 } formats[] = {
-#define FORMAT(name)                                                                               \
+#define FORMAT(name, containers)                                                                   \
 	{                                                                                          \
-		{#name, sizeof(#name) - 1}, format_##name                                          \
+		{#name, sizeof(#name) - 1}, format_##name, containers                              \
 	}
-	FORMAT(auto), FORMAT(json),   FORMAT(logfmt), FORMAT(plain),
-	FORMAT(cri),  FORMAT(syslog), FORMAT(access), FORMAT(klog),
+	FORMAT(auto, true), FORMAT(json, true),    FORMAT(logfmt, false), FORMAT(plain, false),
+	FORMAT(cri, true),  FORMAT(syslog, false), FORMAT(access, false), FORMAT(klog, false),
 #undef FORMAT
 };
 
-static format_fn *find_format(struct span name)
+static struct parser find_format(struct span name)
 {
 	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
 		if (span_eq(name, formats[i].name))
-			return formats[i].parse;
-	return NULL;
+			return (struct parser){.parse = formats[i].parse,
+					       .containers = formats[i].containers};
+	return (struct parser){0};
 }
 
 int parser_new(struct span format, struct parser **ret, struct err *reterr)
 {
 	bool pattern = span_starts(format, SPAN("regex:"));
-	struct parser found = {.parse = find_format(format)};
+	struct parser found = find_format(format);
 	int r = pattern ? regex_new(span_skip(format, 6), 0, &found.regex, reterr) : 0;
 
 	if (r < 0)
@@ -62,6 +65,11 @@ void parser_free(struct parser *parser)
 		return;
 	regex_free(parser->regex);
 	free(parser);
+}
+
+bool parser_takes_containers(const struct parser *parser)
+{
+	return parser->containers;
 }
 
 static bool starts_like_json(struct span text)

@@ -26,6 +26,8 @@ struct parser;
  */
 int parser_new(struct span format, struct parser **ret, struct err *reterr);
 void parser_free(struct parser *parser);
+/* Whether lines of container runtimes are of this format, so that their parts are joined. */
+bool parser_takes_containers(const struct parser *parser);
 
 /*
  * Fill `rec` (after record_init) from `line`, which has no newline.  Canonical

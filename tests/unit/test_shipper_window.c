@@ -107,12 +107,12 @@ static void test_mark_travels_with_its_chunk(void **state)
 	XXH64_update(&mark.hash, "hello", 5);
 	mark.offset = 5;
 	mark.tail = 77;
-	mark.flags = MARK_CONTINUED;
+	mark.flags = MARK_DONE;
 	struct chunk *a = window_push(&w, &mark, 1);
 
 	assert_true(window_report(a, 0));
 	assert_int_equal(w.mark.tail, 77);
-	assert_int_equal(w.mark.flags, MARK_CONTINUED);
+	assert_int_equal(w.mark.flags, MARK_DONE);
 	assert_true(mark_digest(&w.mark) == XXH64("hello", 5, 0));
 	window_release(&w);
 }

@@ -1,6 +1,5 @@
 /* Lines to events, whole and cut at every byte. */
-#include "shipper/events.h"
-#include "shipper/mark.h"
+#include "common/parse/events.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -143,11 +142,11 @@ static void a_flush_cuts_and_its_rest_is_marked(void **state)
 	at = feed(&out, span_take(bytes, 47), at, EVENTS_FLUSH);
 	assert_string_equal(out.text, "[Traceback (most recent call last):\n  File]");
 	assert_int_equal(at, 42); /* half a line is left */
-	assert_true(out.flags >> MARK_EVENT_SHIFT);
+	assert_true(out.flags >> EVENTS_FLAG_SHIFT);
 	feed(&out, bytes, at, EVENTS_FLUSH);
 	assert_string_equal(out.text, "[Traceback (most recent call last):\n  File]"
 				      "~[ValueError: x][next]");
-	assert_int_equal(out.flags >> MARK_EVENT_SHIFT, MULTILINE_TEXT); /* of `next` */
+	assert_int_equal(out.flags >> EVENTS_FLAG_SHIFT, MULTILINE_TEXT); /* of `next` */
 }
 
 static void both_streams_cut_by_a_flush(void **state)

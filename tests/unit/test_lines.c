@@ -1,6 +1,5 @@
 /* Bytes to lines, whole and cut at every byte. */
-#include "shipper/lines.h"
-#include "shipper/mark.h"
+#include "common/parse/lines.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -146,7 +145,7 @@ static void test_flushed_half_is_continued(void **state)
 	lines_init(&lines, SPAN("half"), 100, 0);
 	assert_true(lines_next(&lines, true, &line));
 	assert_int_equal(line.flags, 0);
-	assert_int_equal(lines.flags, MARK_CONTINUED);
+	assert_int_equal(lines.flags, LINES_CONTINUED);
 
 	unsigned flags = lines.flags;
 

@@ -7,7 +7,7 @@
  * consumed and read again, like half a line.
  *
  *	events_init(&e, max_line);
- *	events_begin(&e, &input->joining, bytes, max, flags);
+ *	events_begin(&e, &joining, bytes, max, flags);
  *	while (events_next(&e, flush, &event))
  *		…                           event.text may have newlines
  *	consumed = e.lines.at;  flags = events_flags(&e);  carried to the next read
@@ -26,20 +26,26 @@
  * only when their times are at most a pause apart, half of what the flush waits,
  * so that after a crash the same bytes give the same records.
  */
-#ifndef SLUICE_SHIPPER_EVENTS_H
-#define SLUICE_SHIPPER_EVENTS_H
+#ifndef SLUICE_PARSE_EVENTS_H
+#define SLUICE_PARSE_EVENTS_H
 
 #include "common/base/buf.h"
+#include "common/parse/lines.h"
 #include "common/parse/multiline.h"
-#include "shipper/lines.h"
 
 #define EVENT_LINES   1000
 #define EVENT_STREAMS 2 /* stdout and stderr of CRI; all else is the first */
 
-/* How an input's lines are joined; fixed. */
+/*
+ * From this bit on, four a stream: the event before was cut in its middle, and
+ * in which state.  The bits below are of lines.h, and the caller's from 4 to 128.
+ */
+#define EVENTS_FLAG_SHIFT 8
+
+/* How lines are joined; fixed. */
 struct joining {
 	struct multiline multiline;
-	bool cri; /* lines may be those of a container runtime */
+	bool cri; /* lines may be those of a container runtime, see parser_takes_containers() */
 	int64_t pause_ns;
 };
 
@@ -85,7 +91,7 @@ struct events {
 /* Lines of up to `max_bytes`.  0 or -ENOMEM. */
 int events_init(struct events *events, size_t max_bytes);
 void events_release(struct events *events);
-/* `joining` must stay while events are taken; `flags` of the mark. */
+/* `joining` must stay while events are taken; `flags` of events_flags(), 0 at the start. */
 void events_begin(struct events *events, const struct joining *joining, struct span bytes,
 		  size_t max, unsigned flags);
 /* The next event; its text is good until the next call. */
@@ -97,7 +103,7 @@ static inline bool events_rest(const struct events *events)
 }
 /* Give back the event just taken; false where it is not the first of its group. */
 bool events_undo(struct events *events);
-/* enum mark_flag and the state of what was cut. */
+/* enum lines_flag and the state of what was cut. */
 unsigned events_flags(const struct events *events);
 
 #endif

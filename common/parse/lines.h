@@ -20,11 +20,17 @@
  * start and end of lines cover every byte that was consumed, but for the rest
  * of a line that was too long.
  */
-#ifndef SLUICE_SHIPPER_LINES_H
-#define SLUICE_SHIPPER_LINES_H
+#ifndef SLUICE_PARSE_LINES_H
+#define SLUICE_PARSE_LINES_H
 
 #include "common/base/span.h"
 #include <stdint.h>
+
+/* Where in a line the bytes begin: carried from one read to the next. */
+enum lines_flag {
+	LINES_CONTINUED = 1, /* inside of a line whose start was handed out */
+	LINES_SKIPPING = 2,  /* … and the rest of that line is not wanted: it was too long */
+};
 
 enum line_flag {
 	LINE_TRUNCATED = 1,
@@ -41,7 +47,7 @@ struct lines {
 	struct span bytes;
 	size_t at;        /* consumed */
 	size_t max;       /* of a line's text */
-	unsigned flags;   /* enum mark_flag, MARK_CONTINUED and MARK_SKIPPING */
+	unsigned flags;   /* enum lines_flag */
 	bool at_zero;     /* the bytes are the first ones of the source */
 	uint64_t skipped; /* bytes of too long lines that went by */
 };

@@ -1,12 +1,11 @@
-#include "shipper/lines.h"
-#include "shipper/mark.h"
+#include "common/parse/lines.h"
 
 void lines_init(struct lines *lines, struct span bytes, size_t max, unsigned flags)
 {
 	*lines = (struct lines){
 		.bytes = bytes,
 		.max = max,
-		.flags = flags & (MARK_CONTINUED | MARK_SKIPPING),
+		.flags = flags & (LINES_CONTINUED | LINES_SKIPPING),
 	};
 }
 
@@ -21,7 +20,7 @@ static bool skip_rest(struct lines *lines)
 	lines->skipped += n;
 	if (newline < 0)
 		return false;
-	lines->flags &= ~(unsigned)(MARK_SKIPPING | MARK_CONTINUED);
+	lines->flags &= ~(unsigned)(LINES_SKIPPING | LINES_CONTINUED);
 	return true;
 }
 
@@ -35,7 +34,7 @@ static void skip_noise(struct lines *lines)
 	struct span rest = span_skip(lines->bytes, lines->at);
 	size_t n = 0;
 
-	if (lines->flags & MARK_CONTINUED)
+	if (lines->flags & LINES_CONTINUED)
 		return;
 	if (lines->at_zero && lines->at == 0 && span_starts(rest, SPAN("\xef\xbb\xbf"))) {
 		lines->at = 3;
@@ -53,7 +52,7 @@ static void emit(struct lines *lines, size_t len, size_t consumed, struct line *
 		.text = span_of(lines->bytes.ptr + lines->at, len),
 		.start = lines->at,
 		.end = lines->at + consumed,
-		.flags = lines->flags & MARK_CONTINUED ? LINE_CONTINUED : 0,
+		.flags = lines->flags & LINES_CONTINUED ? LINE_CONTINUED : 0,
 	};
 	lines->at += consumed;
 }
@@ -69,18 +68,18 @@ static void emit_cut(struct lines *lines, struct line *ret)
 		len--;
 	emit(lines, len, len, ret);
 	ret->flags |= LINE_TRUNCATED;
-	lines->flags |= MARK_SKIPPING | MARK_CONTINUED;
+	lines->flags |= LINES_SKIPPING | LINES_CONTINUED;
 }
 
 /* A line that ends with its newline, which is byte `len`. */
 static bool emit_whole(struct lines *lines, size_t len, struct line *ret)
 {
 	size_t consumed = len + 1;
-	bool continued = lines->flags & MARK_CONTINUED;
+	bool continued = lines->flags & LINES_CONTINUED;
 
 	if (len && lines->bytes.ptr[lines->at + len - 1] == '\r')
 		len--;
-	lines->flags &= ~(unsigned)MARK_CONTINUED;
+	lines->flags &= ~(unsigned)LINES_CONTINUED;
 	if (continued && len == 0) {
 		lines->at += consumed; /* only the newline of what was flushed before */
 		return false;
@@ -93,7 +92,7 @@ static bool emit_whole(struct lines *lines, size_t len, struct line *ret)
 bool lines_next(struct lines *lines, bool flush, struct line *ret)
 {
 	for (;;) {
-		if (lines->flags & MARK_SKIPPING && !skip_rest(lines))
+		if (lines->flags & LINES_SKIPPING && !skip_rest(lines))
 			return false;
 		skip_noise(lines);
 		struct span rest = span_skip(lines->bytes, lines->at);
@@ -111,7 +110,7 @@ bool lines_next(struct lines *lines, bool flush, struct line *ret)
 		if (!flush || rest.len == 0 || rest.ptr[0] == '\0')
 			return false;
 		emit(lines, rest.len, rest.len, ret);
-		lines->flags |= MARK_CONTINUED;
+		lines->flags |= LINES_CONTINUED;
 		return true;
 	}
 }

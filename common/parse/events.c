@@ -1,6 +1,5 @@
-#include "shipper/events.h"
+#include "common/parse/events.h"
 #include "common/parse/format.h"
-#include "shipper/mark.h"
 #include <string.h>
 
 #define STREAM_BITS 4u
@@ -27,7 +26,7 @@ void events_begin(struct events *ev, const struct joining *joining, struct span 
 	ev->held = false;
 	ev->nlines = ev->nevents = ev->next = 0;
 	for (unsigned i = 0; i < EVENT_STREAMS; i++) {
-		unsigned bits = flags >> (MARK_EVENT_SHIFT + i * STREAM_BITS) & STREAM_MASK;
+		unsigned bits = flags >> (EVENTS_FLAG_SHIFT + i * STREAM_BITS) & STREAM_MASK;
 
 		ev->streams[i] = (struct event_stream){.joiner = joining->multiline};
 		ev->streams[i].joiner.state = bits & ~STREAM_PART;
@@ -43,7 +42,7 @@ unsigned events_flags(const struct events *ev)
 		const struct event_stream *s = &ev->streams[i];
 		unsigned bits = s->joiner.state | (s->part ? STREAM_PART : 0);
 
-		flags |= bits << (MARK_EVENT_SHIFT + i * STREAM_BITS);
+		flags |= bits << (EVENTS_FLAG_SHIFT + i * STREAM_BITS);
 	}
 	return flags;
 }
