@@ -5,6 +5,7 @@
 #   make test                every gate and every test; ends with "N passed, N failed, N skipped"
 #   make check-unit check-cases check-e2e check-gates    one part of it
 #   make bench               figures with their floor, also in build/bench.jsonl
+#   make bench-peer PEER=…   the same rows and queries beside a VictoriaLogs executable
 #   make install DESTDIR= prefix=/usr
 #
 # Variants live side by side below build/: MODE=release|debug, SAN=address,undefined

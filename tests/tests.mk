@@ -85,4 +85,10 @@ demo:
 bench:
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) everything
 	$(Q)O=$(O) tests/bench/run
-.PHONY: deps demo bench
+# Beside a VictoriaLogs executable: see tests/bench/peer.py.  Two minutes for 1 M rows.
+ROWS ?= 1000000
+bench-peer:
+	$(Q)test -x "$(PEER)" || { echo 'make bench-peer PEER=/path/to/victoria-logs [ROWS=$(ROWS)]' >&2; exit 2; }
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(O)/bench/bench_index
+	$(Q)O=$(O) tests/bench/peer.py "$(PEER)" $(ROWS)
+.PHONY: deps demo bench bench-peer

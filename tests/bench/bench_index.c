@@ -8,6 +8,7 @@
  * the targets.
  *
  *	bench_index [ROWS [THREADS [NAME]]]	default 1,000,000 rows, 2 threads, all
+ *	bench_index --write DIR ROWS		the rows as files, one a service; says the needle
  */
 #include "aggregator/query/query.h"
 #include "aggregator/store/store.h"
@@ -15,7 +16,9 @@
 #include "common/data/timestamp.h"
 #include "common/data/wire.h"
 #include "tests/unit/scratch.h"
+#include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <math.h>
 
 #define SERVICES    8
@@ -23,6 +26,9 @@
 #define TARGET_ROWS 5e6
 #define RUNS        7
 #define NEEDLE_ROW  0.6 /* of all rows: the request that the needle is cut from */
+
+static const char *const service_names[SERVICES] = {
+	"edge", "frontend", "cart", "checkout", "payment", "inventory", "shipping", "recommend"};
 
 static const struct target {
 	const char *name, *query; /* %s: the needle */
@@ -48,6 +54,7 @@ static const struct target {
 struct maker {
 	struct store *store;
 	struct store_stream *streams[SERVICES];
+	FILE *files[SERVICES]; /* in place of the store */
 	struct buf line;
 	struct arena arena;
 	uint64_t seed, row, rows;
@@ -138,6 +145,16 @@ static void append_line(struct maker *m, unsigned service)
 	m->row++;
 }
 
+static void write_line(struct maker *m, unsigned service)
+{
+	struct span line = buf_span(&m->line);
+
+	if (fwrite(line.ptr, 1, line.len, m->files[service]) != line.len ||
+	    putc('\n', m->files[service]) == EOF)
+		die(service_names[service], strerror(errno));
+	m->row++;
+}
+
 /* A request: a line of each of 2 to 7 services. */
 static void append_request(struct maker *m)
 {
@@ -149,34 +166,55 @@ static void append_request(struct maker *m)
 		memcpy(m->needle, trace, sizeof(trace));
 	for (unsigned h = 0; h < hops; h++) {
 		put_line(m, (first + h) % SERVICES, trace);
-		append_line(m, (first + h) % SERVICES);
+		if (m->store)
+			append_line(m, (first + h) % SERVICES);
+		else
+			write_line(m, (first + h) % SERVICES);
 	}
+}
+
+static void make_rows(struct maker *m)
+{
+	arena_init(&m->arena, 1 << 20);
+	buf_init(&m->line, 1 << 16);
+	while (m->row < m->rows)
+		append_request(m);
+	arena_release(&m->arena);
+	buf_release(&m->line);
+}
+
+static void make_files(struct maker *m, const char *dir)
+{
+	char path[PATH_MAX];
+
+	for (unsigned i = 0; i < SERVICES; i++) {
+		snprintf(path, sizeof(path), "%s/%s.log", dir, service_names[i]);
+		m->files[i] = fopen(path, "w");
+		if (!m->files[i])
+			die(path, strerror(errno));
+	}
+	make_rows(m);
+	for (unsigned i = 0; i < SERVICES; i++)
+		if (fclose(m->files[i]) != 0)
+			die(service_names[i], strerror(errno));
 }
 
 static void make_index(struct maker *m, const char *dir)
 {
-	static const char *const names[SERVICES] = {"edge",     "frontend", "cart",
-						    "checkout", "payment",  "inventory",
-						    "shipping", "recommend"};
 	struct err err = {.text = ""};
 
 	if (store_open(dir, false, &(struct store_conf){.no_background = true}, &m->store, &err) <
 	    0)
 		die(dir, err.text);
-	arena_init(&m->arena, 1 << 20);
-	buf_init(&m->line, 1 << 16);
 	for (unsigned i = 0; i < SERVICES; i++) {
-		struct span labels[] = {SPAN("service"), span_cstr(names[i])};
+		struct span labels[] = {SPAN("service"), span_cstr(service_names[i])};
 
 		if (store_stream_get(m->store, labels, 2, &m->streams[i]) < 0)
-			die(names[i], "no stream");
+			die(service_names[i], "no stream");
 	}
-	while (m->row < m->rows)
-		append_request(m);
+	make_rows(m);
 	if (store_commit(m->store, &(struct store_progress){0}, &err) < 0)
 		die("commit", err.text);
-	arena_release(&m->arena);
-	buf_release(&m->line);
 }
 
 static int count_rows(void *ctx, struct rows *rows)
@@ -224,8 +262,20 @@ static void bench_target(const struct target *target, const struct maker *m,
 	       target->name, best, m->row, limit, best / limit);
 }
 
+static int write_rows(const char *dir, const char *rows)
+{
+	struct maker m = {.seed = 42, .rows = strtoull(rows, NULL, 10)};
+
+	make_files(&m, dir);
+	printf("rows %" PRIu64 "\nneedle %s\n", m.row, m.needle);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc == 4 && strcmp(argv[1], "--write") == 0)
+		return write_rows(argv[2], argv[3]);
+
 	struct maker m = {.seed = 42, .rows = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000000};
 	unsigned threads = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 2;
 	char dir[SCRATCH_MAX];
