@@ -181,6 +181,12 @@ static int check_files(const struct ask *ask, struct options *opts, struct err *
 {
 	struct span file;
 
+	if (!ask->files.len &&
+	    (opts->parse_origin == ARG_FLAG || opts->multiline_origin == ARG_FLAG))
+		return err_set(reterr, -EINVAL,
+			       "--%s is about lines of files, and there is no file: name one, or - "
+			       "for standard input",
+			       opts->parse_origin == ARG_FLAG ? "parse" : "multiline");
 	if (!ask->files.len)
 		return 0;
 	file = ask->files.ptr[0];

@@ -52,11 +52,14 @@ static int open_index(struct local *local, struct err *reterr)
 	return r < 0 ? err_set(reterr, r, "out of memory") : 0;
 }
 
-static struct source_files_conf files_conf(const struct ask *ask)
+static struct source_files_conf files_conf(const struct options *opts, const struct ask *ask)
 {
 	bool rescans = query_rescans(ask->query);
 
-	return (struct source_files_conf){.cancel = &logq_cancel,
+	return (struct source_files_conf){.format = opt_text(opts->parse),
+					  .multiline = opt_text(opts->multiline),
+					  .cancel = &logq_cancel,
+					  .streaming = opts->follow || query_streams(ask->query),
 					  .rescans = rescans,
 					  .now_ns = rescans ? clock_real_ns() : 0};
 }
@@ -75,7 +78,7 @@ static int open_feed(struct local *local, struct ask *ask, struct err *reterr)
 	if (r < 0)
 		return r;
 	path = feed_path(local->feed);
-	conf = files_conf(ask);
+	conf = files_conf(local->opts, ask);
 	return source_files_open(&path, 1, &conf, &local->source, reterr);
 }
 
@@ -88,7 +91,7 @@ static int open_source(struct local *local, struct ask *ask, struct err *reterr)
 		return open_index(local, reterr);
 	if (local->opts->bus.len || (local->opts->follow && !only_stdin))
 		return open_feed(local, ask, reterr);
-	conf = files_conf(ask);
+	conf = files_conf(local->opts, ask);
 	return source_files_open(ask->files.ptr, ask->files.len, &conf, &local->source, reterr);
 }
 

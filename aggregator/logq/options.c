@@ -3,6 +3,8 @@
 #include "common/base/clock.h"
 #include "common/lang/number.h"
 #include "common/lang/time_arg.h"
+#include "common/parse/multiline.h"
+#include "common/parse/parse.h"
 #include <errno.h>
 #include <stddef.h>
 
@@ -24,6 +26,24 @@ static int check_output(struct span text, struct err *reterr)
 	struct span template;
 
 	return output_parse(text, &format, &template, reterr);
+}
+
+static int check_parse(struct span text, struct err *reterr)
+{
+	struct parser *parser = NULL;
+	int r = parser_new(text, &parser, reterr);
+
+	parser_free(parser);
+	return r;
+}
+
+static int check_multiline(struct span text, struct err *reterr)
+{
+	struct multiline multiline;
+	int r = multiline_init(&multiline, text, reterr);
+
+	multiline_release(&multiline);
+	return r;
 }
 
 /* A number alone would be nanoseconds, of which nobody wants a line each. */
@@ -219,6 +239,24 @@ static const struct arg table[] = {
 	 .aliases = "kafka",
 	 .origin = offsetof(struct options, source_origin),
 	 .group = GROUP_SOURCE},
+	{.opt = {.name = "parse",
+		 .type = SL_OPT_STR,
+		 AT(parse),
+		 .def = "auto",
+		 .help = "format of the lines of files: auto, json, logfmt, plain, cri, syslog, "
+			 "access, klog or regex:PATTERN"},
+	 .value = "FORMAT",
+	 .origin = offsetof(struct options, parse_origin),
+	 .check = check_parse},
+	{.opt = {.name = "multiline",
+		 .type = SL_OPT_STR,
+		 AT(multiline),
+		 .def = "none",
+		 .help = "which of them are one row: none, auto, java, python, go, indent or "
+			 "start:REGEX"},
+	 .value = "MODE",
+	 .origin = offsetof(struct options, multiline_origin),
+	 .check = check_multiline},
 	{.opt = {.name = "cursor-file",
 		 .type = SL_OPT_STR,
 		 AT(cursor_file),

@@ -48,6 +48,7 @@ struct options {
 	struct sl_str dir, bus, cursor_file;
 	struct sl_list servers;
 	struct sl_list words;
+	struct sl_str parse, multiline; /* of files and standard input */
 	/* how */
 	struct sl_str output; /* a format's name, see output_parse() */
 	int color;            /* enum color_when */
@@ -55,8 +56,8 @@ struct options {
 	int explain, stats, check_query, print_query;
 	int64_t timeout;
 	int64_t window; /* of -f with pipes that sum up, ns */
-	/* enum arg_origin: of `since`; of `dir`, `bus` or `servers`, whichever is set */
-	int since_origin, source_origin;
+	/* enum arg_origin: of `since`; of `dir`, `bus` or `servers`, whichever is set; … */
+	int since_origin, source_origin, parse_origin, multiline_origin;
 };
 
 int logq_options_parse(int argc, char *const argv[], struct option_mem *mem, struct options *ret);

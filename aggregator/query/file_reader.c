@@ -1,6 +1,7 @@
 /* file_reader.c - plain, gzip, zstd and UTF-16 behind one read. */
 #include "aggregator/query/file_reader.h"
 #include "common/base/cleanup.h"
+#include "common/base/clock.h"
 #include "common/base/utf8.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -280,9 +281,19 @@ ssize_t file_reader_read(struct file_reader *r, char *to, size_t size, struct er
 	return r->read(r, to, size, reterr);
 }
 
-bool file_reader_would_wait(const struct file_reader *r)
+bool file_reader_would_wait(const struct file_reader *r, int64_t patience_ns)
 {
 	struct pollfd pfd = {.fd = r->fd, .events = POLLIN};
+	int64_t end = clock_mono_ns() + patience_ns, left = patience_ns;
+	int ready = 0;
 
-	return r->in_at == r->in_len && poll(&pfd, 1, 0) == 0;
+	if (r->in_at < r->in_len)
+		return false;
+	do {
+		int64_t ms = left / 1000000 + (left > 0);
+
+		ready = poll(&pfd, 1, ms < CANCEL_LOOK_MS ? (int)ms : CANCEL_LOOK_MS);
+		left = end - clock_mono_ns();
+	} while (ready <= 0 && left > 0 && !(r->cancel && *r->cancel));
+	return ready == 0;
 }

@@ -31,7 +31,10 @@ void file_reader_free(struct file_reader *reader);
  * cut; other negatives: reading failed.  The text names the file.
  */
 ssize_t file_reader_read(struct file_reader *reader, char *to, size_t size, struct err *reterr);
-/* True if the next read would have to wait: stdin or a pipe has no more for now. */
-bool file_reader_would_wait(const struct file_reader *reader);
+/*
+ * True if the next read would have to wait: stdin or a pipe has no more for now,
+ * nor gets more within `patience_ns`, which a cancel ends.
+ */
+bool file_reader_would_wait(const struct file_reader *reader, int64_t patience_ns);
 
 #endif

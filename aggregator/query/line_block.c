@@ -6,22 +6,53 @@
 #include "common/data/json_scan.h"
 #include "common/data/json_write.h"
 #include "common/data/wire.h"
+#include "common/parse/format.h"
 #include <errno.h>
 
 /* Memory of one block's records: a line of one byte takes some 800 bytes. */
 #define ARENA_BUDGET ((size_t)512 << 20)
 #define STREAM_MAX   8192
 
-int line_block_new(const struct parser *parser, size_t text_max, struct line_block **ret)
+#define MAX_LINE_DEFAULT (1u << 20) /* as in the shipper */
+
+int line_rules_init(struct line_rules *rules, struct span format, struct span multiline,
+		    struct err *reterr)
+{
+	struct line_rules new = {.joining = {.pause_ns = JOINING_PAUSE_NS},
+				 .max_line = MAX_LINE_DEFAULT};
+	int r = parser_new(format.len ? format : SPAN("auto"), &new.parser, reterr);
+
+	if (r == 0)
+		r = multiline_init(&new.joining.multiline, multiline.len ? multiline : SPAN("none"),
+				   reterr);
+	if (r < 0) {
+		line_rules_release(&new);
+		return r;
+	}
+	new.joining.cri = parser_takes_containers(new.parser);
+	*rules = new;
+	return 0;
+}
+
+void line_rules_release(struct line_rules *rules)
+{
+	parser_free(rules->parser);
+	multiline_release(&rules->joining.multiline);
+}
+
+int line_block_new(const struct line_rules *rules, size_t text_max, struct line_block **ret)
 {
 	struct line_block *b = calloc(1, sizeof(*b));
 
 	if (!b)
 		return -ENOMEM;
-	b->parser = parser;
+	b->rules = rules;
 	buf_init(&b->text, text_max);
-	line_join_init(&b->join, text_max);
 	arena_init(&b->arena, ARENA_BUDGET);
+	if (events_init(&b->events, rules->max_line) < 0) {
+		line_block_free(b);
+		return -ENOMEM;
+	}
 	*ret = b;
 	return 0;
 }
@@ -31,7 +62,7 @@ void line_block_free(struct line_block *b)
 	if (!b)
 		return;
 	buf_release(&b->text);
-	line_join_release(&b->join);
+	events_release(&b->events);
 	arena_release(&b->arena);
 	vec_release(&b->records);
 	free(b);
@@ -58,22 +89,16 @@ static struct span trim_line(struct span line, uint64_t max_line, bool *ret_cut)
 	return span_take(line, n);
 }
 
-static int parse_line(struct line_block *b, int64_t now_ns, uint64_t max_line, struct span line)
+static int parse_text(struct line_block *b, int64_t now_ns, struct span text, unsigned flags)
 {
 	struct record *rec;
 
-	bool cut, hole = line.len && line.ptr[0] == '\0';
-
-	line = trim_line(line, max_line, &cut);
-	if (hole && !line.len)
-		return 0; /* a file's end that was allocated and never written */
 	if (vec_reserve(&b->records, b->records.len + 1) < 0)
 		return -ENOMEM;
 	rec = &b->records.ptr[b->records.len];
-	record_init(rec, &b->arena, line);
-	if (cut)
-		rec->flags |= RECORD_TRUNCATED;
-	if (parser_line(b->parser, line, now_ns, rec) < 0 || wire_add_marks(rec) < 0)
+	record_init(rec, &b->arena, text);
+	rec->flags |= flags;
+	if (parser_line(b->rules->parser, text, now_ns, rec) < 0 || wire_add_marks(rec) < 0)
 		return -ENOMEM;
 	b->records.len++;
 	if (rec->time_ns < b->block.min_time)
@@ -113,53 +138,120 @@ static bool next_line(struct line_hunt *hunt, struct span *rest, struct span *re
 	return span_cut(rest, '\n', ret_line);
 }
 
-/* A line, or what it completes, which must live as long as the block. */
-static int parse_part(struct line_block *b, int64_t now_ns, uint64_t max_line, struct span line)
+/* Where each line is a row. */
+static int parse_lines(struct line_block *b, int64_t now_ns, bool spread, struct span literal)
 {
-	struct span whole;
-	int r = line_join_add(&b->join, line, &whole);
-
-	if (r == 1 && whole.ptr != line.ptr)
-		whole = arena_dup(&b->arena, whole);
-	return r == 1 ? parse_line(b, now_ns, max_line, whole) : r;
-}
-
-/* Parts whose end is not there are rows, too. */
-static int parse_rest(struct line_block *b, int64_t now_ns, uint64_t max_line)
-{
-	struct span whole;
+	struct span rest = buf_span(&b->text), line;
+	struct line_hunt hunt = {.literal = literal};
 	int r = 0;
 
-	while (r == 0 && line_join_rest(&b->join, &whole))
-		r = parse_line(b, now_ns, max_line, arena_dup(&b->arena, whole));
+	hunt.hit = literal.len ? memmem(rest.ptr, rest.len, literal.ptr, literal.len) : NULL;
+	hunt.slash = literal.len ? memchr(rest.ptr, '\\', rest.len) : NULL;
+	while (r == 0 && next_line(&hunt, &rest, &line)) {
+		int64_t ns = now_ns + (spread ? line.ptr - b->text.ptr : 0);
+		bool cut;
+
+		line = trim_line(line, b->rules->max_line, &cut);
+		r = parse_text(b, ns, line, cut ? RECORD_TRUNCATED : 0);
+	}
 	return r;
 }
 
-int line_block_parse(struct line_block *b, int64_t now_ns, bool spread, uint64_t max_line,
-		     struct span literal)
+static void begin_events(struct line_block *b, size_t len)
 {
-	struct span rest = buf_span(&b->text), line;
-	bool joins = line_join_needed(rest);
-	struct line_hunt hunt;
+	events_begin(&b->events, &b->rules->joining, span_take(buf_span(&b->text), len),
+		     b->rules->max_line, b->flags);
+	b->events.lines.at_zero = b->at_zero;
+}
+
+/* Parsing it can't find what is searched.  Of a line in parts the literal may be cut in two. */
+static bool lacks(const struct line_block *b, struct span text, struct span literal)
+{
+	return literal.len && !b->events.cri && span_find(text, literal) < 0 &&
+	       span_chr(text, '\\') < 0;
+}
+
+static unsigned record_flags(const struct line *event)
+{
+	return (event->flags & LINE_TRUNCATED ? RECORD_TRUNCATED : 0) |
+	       (event->flags & LINE_CONTINUED ? RECORD_CONTINUED : 0);
+}
+
+/* Where lines join. */
+static int parse_events(struct line_block *b, int64_t now_ns, bool spread, struct span literal)
+{
+	const char *start = b->text.ptr, *end = start + b->text.len;
+	struct line event;
 	int r = 0;
 
-	/* The literal may be in another part, or be cut in two. */
-	literal = joins ? (struct span){0} : literal;
-	hunt.literal = literal;
+	begin_events(b, b->text.len);
+	while (r == 0 && events_next(&b->events, EVENTS_FLUSH_ALL, &event)) {
+		struct span text = event.text;
+
+		if (lacks(b, text, literal))
+			continue;
+		/* What was copied to join it is overwritten by the next one. */
+		if (text.ptr < start || text.ptr > end)
+			text = arena_dup(&b->arena, text);
+		if (!text.ptr)
+			return -ENOMEM;
+		r = parse_text(b, now_ns + (spread ? (int64_t)event.start : 0), text,
+			       record_flags(&event));
+	}
+	return r;
+}
+
+static bool has_docker_part(struct span lines)
+{
+	struct span line;
+
+	while (span_cut(&lines, '\n', &line))
+		if (container_is_partial(line))
+			return true;
+	return false;
+}
+
+/* Files of a container runtime have nothing but its lines, so the first one tells. */
+static bool has_parts(struct span lines)
+{
+	struct span rest = lines, line = {0};
+	struct cri_line first;
+
+	if (!span_cut(&rest, '\n', &line) || !container_read(line, &first))
+		return false;
+	if (line.ptr[0] == '{')
+		return has_docker_part(lines);
+	return span_find(lines, SPAN(" stdout P ")) >= 0 ||
+	       span_find(lines, SPAN(" stderr P ")) >= 0;
+}
+
+size_t line_block_cut(struct line_block *b, size_t len, bool flush, unsigned *ret_flags)
+{
+	const struct joining *joining = &b->rules->joining;
+	struct line event;
+
+	*ret_flags = 0;
+	b->joins = joining->multiline.kinds || b->flags ||
+		   (joining->cri && has_parts(span_take(buf_span(&b->text), len)));
+	if (!b->joins)
+		return len;
+	begin_events(b, len);
+	while (events_next(&b->events, flush ? EVENTS_FLUSH_ALL : EVENTS_HOLD, &event))
+		;
+	*ret_flags = events_flags(&b->events);
+	return b->events.lines.at;
+}
+
+int line_block_parse(struct line_block *b, int64_t now_ns, bool spread, struct span literal)
+{
+	int r;
 
 	arena_reset(&b->arena);
 	b->records.len = 0;
 	b->block.min_time = INT64_MAX;
 	b->block.max_time = INT64_MIN;
-	hunt.hit = literal.len ? memmem(rest.ptr, rest.len, literal.ptr, literal.len) : NULL;
-	hunt.slash = literal.len ? memchr(rest.ptr, '\\', rest.len) : NULL;
-	while (r == 0 && next_line(&hunt, &rest, &line)) {
-		int64_t ns = now_ns + (spread ? line.ptr - b->text.ptr : 0);
-
-		r = joins ? parse_part(b, ns, max_line, line) : parse_line(b, ns, max_line, line);
-	}
-	if (r == 0 && joins)
-		r = parse_rest(b, now_ns + (spread ? (int64_t)b->text.len : 0), max_line);
+	r = b->joins ? parse_events(b, now_ns, spread, literal)
+		     : parse_lines(b, now_ns, spread, literal);
 	b->block.nrows = (uint32_t)b->records.len;
 	b->block.bytes = b->text.len;
 	return r;

@@ -77,7 +77,8 @@ int source_store_open(struct store *store, struct query_source **ret);
 
 /* Zero = the default. */
 struct source_files_conf {
-	struct span format;        /* of common/parse, default auto */
+	struct span format;        /* of common/parse/parse.h, default auto */
+	struct span multiline;     /* of common/parse/multiline.h, default none */
 	int64_t now_ns;            /* time of lines without one: 0 = of reading */
 	uint64_t max_line;         /* longer lines are cut; default 1 MiB */
 	const atomic_bool *cancel; /* ends a read that waits for stdin; NULL = none */
@@ -87,6 +88,11 @@ struct source_files_conf {
 	 * same ones each time, in the order of the lines.
 	 */
 	bool rescans;
+	/*
+	 * Lines of a stream are wanted while it goes on: an event of several is one
+	 * when its stream was silent for as long as the shipper would wait.
+	 */
+	bool streaming;
 };
 /* `paths` is copied.  Files are opened when they are read; streams can be read once unless `rescans`. */
 int source_files_open(const struct span *paths, size_t npaths, const struct source_files_conf *conf,

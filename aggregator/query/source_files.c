@@ -24,9 +24,8 @@
  * cache between parsing and use: stats by two fields over 400 k lines of 270
  * bytes takes 240 ms of one core with 128 KiB, 256 with 512 KiB, 370 with 1 MiB.
  */
-#define CHUNK_BYTES      (128u << 10)
-#define MAX_LINE_DEFAULT (1u << 20)
-#define PATHS_MAX        (64u << 20)
+#define CHUNK_BYTES (128u << 10)
+#define PATHS_MAX   (64u << 20)
 
 struct source_files {
 	struct query_source source;
@@ -34,7 +33,7 @@ struct source_files {
 	struct span *paths;
 	size_t npaths;
 	struct source_files_conf conf;
-	struct parser *parser;
+	struct line_rules rules;
 	pthread_mutex_t spool_lock; /* of `spools`, and of paths that they replace */
 	VEC(int) spools;            /* descriptors */
 };
@@ -47,6 +46,8 @@ struct reading {
 	pthread_mutex_t lock; /* of all below */
 	struct file_reader *reader;
 	struct buf carry; /* what was read beyond the last block */
+	unsigned flags;   /* where `carry` begins, see line_block.h */
+	bool inside;      /* … which is not with the first byte of its file */
 	int64_t passed;   /* bytes of lines that were handed out */
 	bool cutting;     /* the rest of a line that was too long is skipped */
 	bool file_ended;  /* the one whose lines were read last: a block is of one file */
@@ -98,10 +99,10 @@ static void close_scan(struct source_scan *base)
 	free(scan);
 }
 
-/* Of the lines of a block, and of what is kept for the next one. */
+/* Of the lines of a block, and of what is kept for the next one: an event, and a line behind it. */
 static size_t text_max(const struct source_files *files)
 {
-	return files->conf.max_line + 4 * (size_t)CHUNK_BYTES;
+	return 2 * files->rules.max_line + 4 * (size_t)CHUNK_BYTES;
 }
 
 static int files_scan(struct query_source *source, const struct source_want *want,
@@ -144,7 +145,7 @@ static int take_block(struct files_scan *scan, struct line_block **ret)
 	pthread_mutex_unlock(&scan->lock);
 	if (*ret)
 		return 0;
-	r = line_block_new(scan->files->parser, text_max(scan->files), ret);
+	r = line_block_new(&scan->files->rules, text_max(scan->files), ret);
 	if (r == 0) {
 		(*ret)->block.ops = &block_ops;
 		(*ret)->owner = scan;
@@ -204,12 +205,26 @@ static int next_file(struct reading *reading, struct err *reterr)
 	return r < 0 ? r : 1;
 }
 
+/* What was allocated and never written: NULs without the end of a line.  Their start; -1 = none. */
+static ptrdiff_t find_hole(struct span text)
+{
+	size_t n = text.len;
+
+	while (n && text.ptr[n - 1] == '\0')
+		n--;
+	return n < text.len && (n == 0 || text.ptr[n - 1] == '\n') ? (ptrdiff_t)n : -1;
+}
+
 static void end_file(struct reading *reading, struct buf *text)
 {
+	ptrdiff_t hole = find_hole(buf_span(text));
+
 	file_reader_free(reading->reader);
 	reading->reader = NULL;
 	reading->cutting = false;
 	reading->file_ended = true;
+	if (hole >= 0)
+		text->len = (size_t)hole;
 	if (text->len && text->ptr[text->len - 1] != '\n')
 		buf_putc(text, '\n');
 }
@@ -268,29 +283,48 @@ static size_t whole_lines(struct span text)
 }
 
 /*
- * Keep `n` bytes in text, the others for the next block, as well as lines of
- * which parts are still to come.
+ * Keep whole lines in the block, and no event whose end may still come, unless
+ * it has been waited for (`flush`).  The others are for the next block.
  */
-static int split(struct reading *reading, struct buf *text, size_t n, bool more)
+static int split(struct reading *reading, struct line_block *block, bool flush)
 {
-	struct span rest = span_skip(buf_span(text), n);
-	int r = 0;
+	struct buf *text = &block->text;
+	size_t lines = whole_lines(buf_span(text)), n;
+	bool last = reading->file_ended && lines == text->len;
 
+	block->flags = reading->flags;
+	block->at_zero = !reading->inside;
+	n = line_block_cut(block, lines, flush || last, &reading->flags);
+	if (last)
+		reading->flags = 0;
+	reading->inside = !last && (reading->inside || n);
 	buf_reset(&reading->carry);
+	buf_puts(&reading->carry, span_skip(buf_span(text), n));
 	text->len = n;
-	if (more)
-		r = line_join_hold(text, reading->scan->files->conf.max_line / 2, &reading->carry);
-	buf_puts(&reading->carry, rest);
-	return r < 0 ? r : reading->carry.failed;
+	return reading->carry.failed;
 }
 
-/* A line without end that is longer than any may be: its beginning is a line. */
-static void cut_line(struct reading *reading, struct buf *text)
+/*
+ * When the last line has no end and is longer than any may be, its beginning is
+ * a line: true.  NULs are no beginning.
+ */
+static bool cut_line(struct reading *reading, struct buf *text)
 {
+	const char *newline = text->len ? memrchr(text->ptr, '\n', text->len) : NULL;
+	size_t start = newline ? (size_t)(newline + 1 - text->ptr) : 0;
+	size_t max = reading->scan->files->rules.max_line;
+
+	if (text->len - start < max + CHUNK_BYTES)
+		return false;
+	if (find_hole(buf_span(text)) == (ptrdiff_t)start) {
+		text->len = start;
+		return false;
+	}
 	/* Too long, so that it counts as cut. */
-	text->len = reading->scan->files->conf.max_line + 2;
+	text->len = start + max + 2;
 	buf_putc(text, '\n');
 	reading->cutting = true;
+	return true;
 }
 
 /*
@@ -304,7 +338,7 @@ static int read_lines(struct reading *reading, struct buf *text, size_t enough, 
 
 	while (r == 1) {
 		size_t from = text->len;
-		bool waits = reading->reader && file_reader_would_wait(reading->reader);
+		bool waits = reading->reader && file_reader_would_wait(reading->reader, 0);
 
 		if (have && (waits || reading->file_ended || text->len >= enough))
 			break;
@@ -312,33 +346,43 @@ static int read_lines(struct reading *reading, struct buf *text, size_t enough, 
 		r = read_more(reading, text);
 		skip_cut_line(reading, text, from);
 		have |= span_chr(span_skip(buf_span(text), from), '\n') >= 0;
-		if (r == 1 && !have &&
-		    text->len >= reading->scan->files->conf.max_line + CHUNK_BYTES) {
-			cut_line(reading, text);
-			have = true;
-		}
+		if (r == 1 && !have)
+			have = cut_line(reading, text);
 	}
 	return r;
 }
 
-/* Whole lines into text, and of lines in parts all parts.  1, 0 at the end, negative errno. */
-static int fill(struct reading *reading, struct buf *text)
+/* An open event is all there is, and its stream has been silent for as long as it may be. */
+static bool is_silent(const struct reading *reading, const struct line_block *block)
 {
-	bool have = span_chr(buf_span(&reading->carry), '\n') >= 0;
-	size_t enough = CHUNK_BYTES;
+	const struct source_files *files = reading->scan->files;
+	/* Parts of a runtime join within one pause: nothing joins behind two. */
+	int64_t pause_ns = files->rules.joining.pause_ns * (block->events.cri ? 2 : 1);
+
+	return files->conf.streaming && block->joins && block->events.held && reading->reader &&
+	       file_reader_would_wait(reading->reader, pause_ns);
+}
+
+/* Whole lines into the block, and of an event all lines.  1, 0 at the end, negative errno. */
+static int fill(struct reading *reading, struct line_block *block)
+{
+	bool have = span_chr(buf_span(&reading->carry), '\n') >= 0, flush = false;
+	struct buf *text = &block->text;
+	size_t enough = CHUNK_BYTES, held;
 	int r, code;
 
 	do {
 		buf_reset(text);
 		buf_puts(text, buf_span(&reading->carry));
+		held = text->len;
 		buf_reset(&reading->carry);
 		r = read_lines(reading, text, enough, have);
-		/* Should nothing but parts have come: read on behind them. */
-		have = false;
-		enough = text->len + CHUNK_BYTES;
-		code = r < 0 ? r
-			     : split(reading, text, whole_lines(buf_span(text)),
-				     r == 1 && !reading->file_ended);
+		/* What came after all has the right to be waited for, too. */
+		code = r < 0 ? r : split(reading, block, flush && text->len == held);
+		/* Should nothing but part of an event have come: read on behind it. */
+		enough = reading->carry.len + CHUNK_BYTES;
+		flush = code == 0 && !text->len && is_silent(reading, block);
+		have = flush;
 	} while (r == 1 && code == 0 && !text->len);
 	if (text->failed)
 		return text->failed;
@@ -358,7 +402,7 @@ static int take_failure(struct reading *reading, struct err *reterr)
 }
 
 /* Lines of the worker's own reading, or of one that is not through: 1, 0 at the end. */
-static int fill_block(struct files_scan *scan, unsigned worker, struct buf *text,
+static int fill_block(struct files_scan *scan, unsigned worker, struct line_block *block,
 		      int64_t *ret_passed, struct err *reterr)
 {
 	int r = 0;
@@ -367,9 +411,9 @@ static int fill_block(struct files_scan *scan, unsigned worker, struct buf *text
 		struct reading *reading = &scan->readings[(worker + i) % scan->nreadings];
 
 		pthread_mutex_lock(&reading->lock);
-		r = fill(reading, text);
+		r = fill(reading, block);
 		*ret_passed = reading->passed;
-		reading->passed += (int64_t)text->len;
+		reading->passed += (int64_t)block->text.len;
 		if (r < 0)
 			(void)err_set(reterr, r, "out of memory for lines");
 		else if (r == 0)
@@ -390,9 +434,9 @@ static int files_next(struct source_scan *base, unsigned worker, struct row_bloc
 
 	if (r < 0)
 		return err_set(reterr, r, "out of memory for lines");
-	r = fill_block(scan, worker, &lines->text, &passed, reterr);
+	r = fill_block(scan, worker, lines, &passed, reterr);
 	if (r == 1 && line_block_parse(lines, now + (conf->rescans ? passed : 0), conf->rescans,
-				       conf->max_line, scan->literal) < 0)
+				       scan->literal) < 0)
 		r = err_set(reterr, -ENOMEM,
 			    "the lines of a block of %zu bytes need more memory than a query may "
 			    "use",
@@ -408,7 +452,7 @@ static void files_close(struct query_source *source)
 {
 	struct source_files *files = (struct source_files *)source;
 
-	parser_free(files->parser);
+	line_rules_release(&files->rules);
 	for (size_t i = 0; i < files->spools.len; i++)
 		close(files->spools.ptr[i]);
 	vec_release(&files->spools);
@@ -431,8 +475,6 @@ int source_files_open(const struct span *paths, size_t npaths, const struct sour
 	files->source.ops = &files_ops;
 	pthread_mutex_init(&files->spool_lock, NULL);
 	files->conf = *conf;
-	if (!files->conf.max_line)
-		files->conf.max_line = MAX_LINE_DEFAULT;
 	arena_init(&files->arena, PATHS_MAX);
 	files->npaths = npaths;
 	files->paths = ARENA_ARRAY(&files->arena, struct span, npaths + 1);
@@ -440,8 +482,9 @@ int source_files_open(const struct span *paths, size_t npaths, const struct sour
 		files->paths[i] = arena_dup(&files->arena, paths[i]);
 	r = files->arena.overflowed ? err_set(reterr, -ENOMEM, "too many files") : 0;
 	if (r == 0)
-		r = parser_new(conf->format.len ? conf->format : SPAN("auto"), &files->parser,
-			       reterr);
+		r = line_rules_init(&files->rules, conf->format, conf->multiline, reterr);
+	if (r == 0 && conf->max_line)
+		files->rules.max_line = conf->max_line;
 	if (r < 0) {
 		files_close(&files->source);
 		return r;

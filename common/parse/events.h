@@ -36,6 +36,9 @@
 #define EVENT_LINES   1000
 #define EVENT_STREAMS 2 /* stdout and stderr of CRI; all else is the first */
 
+/* The shipper's multiline_timeout where nobody says otherwise. */
+#define JOINING_PAUSE_NS INT64_C(1000000000)
+
 /*
  * From this bit on, four a stream: the event before was cut in its middle, and
  * in which state.  The bits below are of lines.h, and the caller's from 4 to 128.

@@ -204,7 +204,7 @@ static void test_many_files(void **state)
 /* Part `part` of event `i`: long ones fill several blocks, and two streams take turns. */
 static void put_part(struct buf *out, unsigned i, unsigned part, bool last, size_t len)
 {
-	buf_printf(out, "2026-03-01T12:%02u:%02u.%09uZ %s %c ", i / 60 % 60, i % 60, part,
+	buf_printf(out, "2026-03-01T12:%02u:%02u.%09uZ %s %c ", i / 120 % 60, i / 2 % 60, part,
 		   i % 2 ? "stderr" : "stdout", last ? 'F' : 'P');
 	if (part == 0)
 		buf_printf(out, "{\"msg\":\"event%u ", i);
