@@ -28,13 +28,21 @@ static int check_output(struct span text, struct err *reterr)
 	return output_parse(text, &format, &template, reterr);
 }
 
+/* A pattern that does not compile says where, all else is about the whole text. */
+static int where_in_pattern(int r, struct err *reterr)
+{
+	return r < 0 && reterr->offset
+		       ? err_prefix(reterr, r, "byte %zu of the pattern", reterr->offset)
+		       : r;
+}
+
 static int check_parse(struct span text, struct err *reterr)
 {
 	struct parser *parser = NULL;
 	int r = parser_new(text, &parser, reterr);
 
 	parser_free(parser);
-	return r;
+	return where_in_pattern(r, reterr);
 }
 
 static int check_multiline(struct span text, struct err *reterr)
@@ -43,7 +51,7 @@ static int check_multiline(struct span text, struct err *reterr)
 	int r = multiline_init(&multiline, text, reterr);
 
 	multiline_release(&multiline);
-	return r;
+	return where_in_pattern(r, reterr);
 }
 
 /* A number alone would be nanoseconds, of which nobody wants a line each. */

@@ -47,6 +47,54 @@ done
 head -c 25 u16.log >odd.log
 is "half a character at the end" "$(logq -c '*' ./odd.log)" 1
 
+# Stack traces, as the shipper joins them; none without being asked.
+trace=$'ERROR failed\njava.io.IOException: outer\n\tat a.b(C.java:1)\nINFO next\n'
+printf %s "$trace" >trace.log
+is "each line is a row" "$(logq -c '*' trace.log)" 4
+is "but for those of a trace" "$(logq -c --multiline java '*' trace.log)" 2
+is "… found by any of its lines" "$(logq -o cat --multiline auto 'at' trace.log)" "${trace%$'\n'INFO*}"
+is "… on standard input" "$(logq -c --multiline=java 'level:ERROR outer' - <trace.log)" 1
+is "… that is packed" "$(gzip -c trace.log | logq -c --multiline java '*' -)" 2
+is "… by the environment" "$(LOGQ_MULTILINE=java logq -c '*' trace.log)" 2
+mkdir "$scratch/logq" && echo 'multiline: java' >"$scratch/logq/config.yaml"
+is "… by the configuration" "$(logq -c '*' trace.log)" 2
+is "… which a flag goes over" "$(logq -c --multiline none '*' trace.log)" 4
+logq -c '*' --bus "dir://$scratch/no-bus"
+is "… and which is not about a bus" "$?:$(err | grep -c multiline)" 2:0
+rm -r "$scratch/logq"
+{ printf '\xff\xfe' && printf %s "$trace" | iconv -f UTF-8 -t UTF-16LE; } >u16.log
+is "… in UTF-16" "$(logq -c --multiline java '*' u16.log)" 2
+{ printf '\xef\xbb\xbf' && printf 'Traceback (most recent call last):\n  a\nE: b\n'; } >bom.log
+is "… behind a byte order mark" "$(logq -c --multiline python '*' bom.log)" 1
+is "a pattern that starts rows" "$(logq -c --multiline 'start:^[EI]' '*' trace.log)" 2
+is "a pattern of a line" \
+	"$(logq -o logfmt --parse 'regex:^(?<level>\w+) (?<what>\w+)$' 'what:next | fields level, what' trace.log)" \
+	"level=INFO what=next"
+is "… by the environment" "$(LOGQ_PARSE=plain logq -c 'level:error' a.log)" 0
+logq --multiline cobol '*' trace.log
+is "no such preset: an error" $? 2
+like "… that says which there are" "$(err)" "--multiline: .*cobol.*none, auto, java"
+logq --parse 'regex:a(b' '*' trace.log
+like "a pattern that is none: where" "$(err)" "--parse: byte 3 of the pattern: missing"
+logq --multiline java '*' -D "$scratch"
+is "an index has its rows: an error" $? 2
+like "… that says so" "$(err)" "is about lines of files"
+
+# Followed: a trace comes when nothing was added to it for a second, or the next row begins.
+mkfifo "$scratch/growing"
+exec 9<>"$scratch/growing"
+start follow "$bin/logq" -f -o json --multiline java '* | fields _msg' "$scratch/growing"
+rows() { [ "$(wc -l <"$scratch/follow.out")" = "$1" ]; }
+printf 'ERROR failed\n' >&9
+printf '\tat a\n' >&9
+wait_for 10 "a trace that does not grow" rows 1
+is "… is one row" "$(cat "$scratch/follow.out")" '{"_msg":"ERROR failed\n\tat a"}'
+printf '\tat b\n\tat c\nINFO next\nINFO last\n' >&9
+wait_for 10 "what comes later" rows 4
+is "… goes on with it" "$(sed -n 2p "$scratch/follow.out")" '{"_msg":"\tat b\n\tat c"}'
+exec 9>&-
+stop follow
+
 # What comes through a pipe is kept where a query looks twice.
 mkfifo "$scratch/pipe"
 cat a.log >"$scratch/pipe" &
