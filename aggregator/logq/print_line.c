@@ -27,11 +27,24 @@ static void put_level(const struct style *style, struct span level, bool keep_co
 	buf_putc(out, ' ');
 }
 
+/* Whose row it is: its service or, of several files, the name of its file. */
+static struct span row_origin(const struct style *style, const struct out_row *row)
+{
+	struct span service = out_row_get(row, "service"), file;
+	const char *slash;
+
+	if (service.len || !style->by_file)
+		return service;
+	file = out_row_get(row, "log.file");
+	slash = file.len ? memrchr(file.ptr, '/', file.len) : NULL;
+	return slash ? span_skip(file, (size_t)(slash + 1 - file.ptr)) : file;
+}
+
 /* time LEVEL service: message */
 static void put_head(const struct style *style, const struct out_row *row, bool iso,
 		     struct buf *out)
 {
-	struct span time = out_row_get(row, "_time"), service = out_row_get(row, "service");
+	struct span time = out_row_get(row, "_time"), origin = row_origin(style, row);
 
 	if (time.len) {
 		style_begin(style, PAINT_TIME, out);
@@ -39,9 +52,9 @@ static void put_head(const struct style *style, const struct out_row *row, bool 
 		style_end(style, out);
 		buf_putc(out, ' ');
 	}
-	put_level(style, out_row_get(row, "level"), service.len > 0, out);
-	if (service.len) {
-		style_paint(style, PAINT_SERVICE, service, out);
+	put_level(style, out_row_get(row, "level"), origin.len > 0, out);
+	if (origin.len) {
+		style_paint(style, PAINT_SERVICE, origin, out);
 		buf_puts(out, SPAN(": "));
 	}
 	highlight_lines(style, SPAN("_msg"), out_row_get(row, "_msg"), INDENT, out);

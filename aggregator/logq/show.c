@@ -106,6 +106,7 @@ static int open_printer(struct way *way, const struct options *opts, const struc
 	    highlight_new(ask->query->filter, &way->highlight) < 0)
 		return err_set(reterr, -ENOMEM, "out of memory");
 	way->print.style.highlight = way->highlight;
+	way->print.style.by_file = ask->files.len > 1;
 	way->print.style.by_name = !query_lists_fields(ask->rest.npipes ? &ask->rest : ask->query);
 	if (opts->count && way->print.format == OUTPUT_AUTO && !opts->follow)
 		way->print.format = OUTPUT_CAT;

@@ -35,6 +35,7 @@ struct style {
 	unsigned width;                    /* columns; 0 = no limit */
 	const struct highlight *highlight; /* what matched is painted; NULL = it isn't */
 	bool by_name; /* no pipe lists the fields: csv and tables have them in the usual order */
+	bool by_file; /* rows of several files: one without a service says which */
 };
 
 /* For stdout as it is, NO_COLOR, TERM and the locale. */

@@ -8,6 +8,7 @@
 #include "common/data/wire.h"
 #include "common/parse/format.h"
 #include <errno.h>
+#include <inttypes.h>
 
 /* Memory of one block's records: a line of one byte takes some 800 bytes. */
 #define ARENA_BUDGET ((size_t)512 << 20)
@@ -89,7 +90,9 @@ static struct span trim_line(struct span line, uint64_t max_line, bool *ret_cut)
 	return span_take(line, n);
 }
 
-static int parse_text(struct line_block *b, int64_t now_ns, struct span text, unsigned flags)
+/* `start`: in the block's text. */
+static int parse_text(struct line_block *b, int64_t now_ns, struct span text, unsigned flags,
+		      uint64_t start)
 {
 	struct record *rec;
 
@@ -98,6 +101,7 @@ static int parse_text(struct line_block *b, int64_t now_ns, struct span text, un
 	rec = &b->records.ptr[b->records.len];
 	record_init(rec, &b->arena, text);
 	rec->flags |= flags;
+	rec->start = b->offset + start;
 	if (parser_line(b->rules->parser, text, now_ns, rec) < 0 || wire_add_marks(rec) < 0)
 		return -ENOMEM;
 	b->records.len++;
@@ -148,11 +152,12 @@ static int parse_lines(struct line_block *b, int64_t now_ns, bool spread, struct
 	hunt.hit = literal.len ? memmem(rest.ptr, rest.len, literal.ptr, literal.len) : NULL;
 	hunt.slash = literal.len ? memchr(rest.ptr, '\\', rest.len) : NULL;
 	while (r == 0 && next_line(&hunt, &rest, &line)) {
-		int64_t ns = now_ns + (spread ? line.ptr - b->text.ptr : 0);
+		uint64_t start = (uint64_t)(line.ptr - b->text.ptr);
 		bool cut;
 
 		line = trim_line(line, b->rules->max_line, &cut);
-		r = parse_text(b, ns, line, cut ? RECORD_TRUNCATED : 0);
+		r = parse_text(b, now_ns + (spread ? (int64_t)start : 0), line,
+			       cut ? RECORD_TRUNCATED : 0, start);
 	}
 	return r;
 }
@@ -196,7 +201,7 @@ static int parse_events(struct line_block *b, int64_t now_ns, bool spread, struc
 		if (!text.ptr)
 			return -ENOMEM;
 		r = parse_text(b, now_ns + (spread ? (int64_t)event.start : 0), text,
-			       record_flags(&event));
+			       record_flags(&event), event.start);
 	}
 	return r;
 }
@@ -266,17 +271,19 @@ static struct span text_of(const struct field *field)
 	return field->text;
 }
 
-/* `wanted` in the records; neighbors mostly have it at the same place. */
-static int load_texts(struct line_block *b, struct span wanted, struct arena *arena,
-		      struct column *ret)
+/*
+ * `wanted` in the records, the empty text where they don't have it; neighbors
+ * mostly have it at the same place.  NULL = no memory.
+ */
+static struct span *find_texts(struct line_block *b, struct span wanted, struct arena *arena,
+			       bool *ret_any)
 {
 	struct span *texts = arena_alloc(arena, (b->records.len + 1) * sizeof(*texts));
-	bool dotted = span_chr(wanted, '.') >= 0, any = false;
+	bool dotted = span_chr(wanted, '.') >= 0;
 	uint32_t guess = 0;
 
-	if (!texts)
-		return -ENOMEM;
-	for (size_t i = 0; i < b->records.len; i++) {
+	*ret_any = false;
+	for (size_t i = 0; texts && i < b->records.len; i++) {
 		const struct record *rec = &b->records.ptr[i];
 		struct field found;
 
@@ -294,14 +301,61 @@ static int load_texts(struct line_block *b, struct span wanted, struct arena *ar
 				guess = (uint32_t)(field - rec->fields);
 			}
 		}
+		*ret_any |= texts[i].len > 0;
 	}
-	for (size_t i = 0; i < b->records.len && !any; i++)
-		any = texts[i].len > 0;
+	return b->arena.overflowed ? NULL : texts;
+}
+
+static int load_texts(struct line_block *b, struct span wanted, struct arena *arena,
+		      struct column *ret)
+{
+	bool any;
+	struct span *texts = find_texts(b, wanted, arena, &any);
+
+	if (!texts)
+		return -ENOMEM;
 	if (!any)
 		return 0; /* the empty constant */
 	ret->kind = COLUMN_TEXT;
 	ret->texts = texts;
-	return b->arena.overflowed ? -ENOMEM : 0;
+	return 0;
+}
+
+/* Of lines that say themselves where they stood (logq -o json wrote them), that. */
+static int load_file(struct line_block *b, struct arena *arena, struct column *ret)
+{
+	bool any;
+	struct span *texts = find_texts(b, SPAN("log.file"), arena, &any);
+
+	if (!texts)
+		return -ENOMEM;
+	ret->value = b->file;
+	if (!any)
+		return 0;
+	for (size_t i = 0; i < b->records.len; i++)
+		texts[i] = texts[i].len ? texts[i] : b->file;
+	ret->kind = COLUMN_TEXT;
+	ret->texts = texts;
+	return 0;
+}
+
+static int load_offsets(struct line_block *b, struct arena *arena, struct column *ret)
+{
+	bool any;
+	struct span *texts = find_texts(b, SPAN("log.offset"), arena, &any);
+	int64_t *ints = any ? NULL : arena_alloc(arena, (b->records.len + 1) * sizeof(*ints));
+
+	if (!texts || (!any && !ints))
+		return -ENOMEM;
+	for (size_t i = 0; i < b->records.len; i++)
+		if (!any)
+			ints[i] = (int64_t)b->records.ptr[i].start;
+		else if (!texts[i].len)
+			texts[i] = arena_printf(arena, "%" PRIu64, b->records.ptr[i].start);
+	ret->kind = any ? COLUMN_TEXT : COLUMN_INT;
+	ret->texts = any ? texts : NULL;
+	ret->ints = ints;
+	return arena->overflowed ? -ENOMEM : 0;
 }
 
 static int load_times(struct line_block *b, struct arena *arena, struct column *ret)
@@ -371,6 +425,10 @@ int line_block_load(struct row_block *block, struct span name, struct arena *are
 		r = load_times(b, arena, ret);
 	else if (span_eq(name, SPAN("_stream")) || span_eq(name, SPAN("_stream_id")))
 		r = load_streams(b, arena, ret);
+	else if (b->file.len && span_eq(name, SPAN("log.file")))
+		r = load_file(b, arena, ret);
+	else if (b->file.len && span_eq(name, SPAN("log.offset")))
+		r = load_offsets(b, arena, ret);
 	else if (!span_eq(name, SPAN("message")) && !span_eq(name, SPAN("timestamp")))
 		r = load_texts(b, wanted, arena, ret);
 	if (r == 0 && span_eq(name, SPAN("_stream_id")))
@@ -443,14 +501,19 @@ static int add_names(struct line_block *b, struct names *names)
 int line_block_names(struct row_block *block, struct arena *arena, const struct span **ret_names,
 		     size_t *ret_n, struct err *reterr)
 {
+	static const struct span own[] = {{"_time", 5},
+					  {"_stream", 7},
+					  {"_stream_id", 10},
+					  {"log.file", 8},
+					  {"log.offset", 10}};
+	const struct line_block *b = (const struct line_block *)block;
+	size_t nown = sizeof(own) / sizeof(own[0]) - (b->file.len ? 0 : 2);
 	struct names names = {.arena = arena};
 	struct span *copy;
-	int r = add_name(&names, SPAN("_time"));
+	int r = 0;
 
-	if (r == 0)
-		r = add_name(&names, SPAN("_stream"));
-	if (r == 0)
-		r = add_name(&names, SPAN("_stream_id"));
+	for (size_t i = 0; i < nown && r == 0; i++)
+		r = add_name(&names, own[i]);
 	if (r == 0)
 		r = add_names((struct line_block *)block, &names);
 	copy = arena_alloc(arena, (names.list.len + 1) * sizeof(*copy));

@@ -5,7 +5,7 @@
  * shipper knows); a column is gathered from the records when somebody needs
  * it.  Names are as in the index: `message` is `_msg`, the record's time is
  * `_time`, nested objects have dotted names, `_stream` comes from service and
- * host.
+ * host, log.file and log.offset say where a line stands.
  *
  * Which lines are one row is said by the shipper's own code (common/parse/events.h).
  * Whoever reads a file cuts it into blocks where no event is open; that is all
@@ -44,9 +44,11 @@ struct line_block {
 	void *owner;            /* whoever gets it back */
 	const struct line_rules *rules;
 	struct buf text;
-	unsigned flags; /* where it begins: of events_flags() */
-	bool at_zero;   /* … with the first byte of a file */
-	bool joins;     /* lines of it may be parts of an event; by line_block_cut() */
+	unsigned flags;   /* where it begins: of events_flags() */
+	bool at_zero;     /* … with the first byte of a file */
+	struct span file; /* what the file is called; empty: nobody is to know */
+	uint64_t offset;  /* of the text in it, unpacked */
+	bool joins;       /* lines of it may be parts of an event; by line_block_cut() */
 	struct events events;
 	struct arena arena; /* records and what they decode */
 	VEC(struct record) records;

@@ -31,6 +31,7 @@ struct source_files {
 	struct query_source source;
 	struct arena arena; /* of the paths */
 	struct span *paths;
+	bool *nameless; /* of each path: no name that rows are to have */
 	size_t npaths;
 	struct source_files_conf conf;
 	struct line_rules rules;
@@ -48,6 +49,9 @@ struct reading {
 	struct buf carry; /* what was read beyond the last block */
 	unsigned flags;   /* where `carry` begins, see line_block.h */
 	bool inside;      /* … which is not with the first byte of its file */
+	struct span name; /* of the file, for its rows */
+	uint64_t offset;  /* of `carry` in it … */
+	uint64_t dropped; /* … but for bytes of a line that was too long */
 	int64_t passed;   /* bytes of lines that were handed out */
 	bool cutting;     /* the rest of a line that was too long is skipped */
 	bool file_ended;  /* the one whose lines were read last: a block is of one file */
@@ -197,8 +201,12 @@ static int next_file(struct reading *reading, struct err *reterr)
 	if (reading->ended)
 		return 0;
 	struct span *path = &files->paths[at];
+	bool stream = is_stream(*path);
 
-	if (files->conf.rescans && is_stream(*path))
+	files->nameless[at] |= stream;
+	reading->name = files->nameless[at] ? SPAN("") : *path;
+	reading->offset = reading->dropped = 0;
+	if (files->conf.rescans && stream)
 		r = spool(files, path, reterr);
 	if (r >= 0)
 		r = file_reader_open(*path, files->conf.cancel, &reading->reader, reterr);
@@ -263,10 +271,12 @@ static void skip_cut_line(struct reading *reading, struct buf *text, size_t from
 		return;
 	end = span_chr(span_skip(buf_span(text), from), '\n');
 	if (end < 0) {
+		reading->dropped += text->len - from;
 		text->len = from;
 		return;
 	}
 	reading->cutting = false;
+	reading->dropped += (size_t)end + 1;
 	memmove(text->ptr + from, text->ptr + from + end + 1, text->len - from - (size_t)end - 1);
 	text->len -= (size_t)end + 1;
 }
@@ -290,11 +300,19 @@ static int split(struct reading *reading, struct line_block *block, bool flush)
 {
 	struct buf *text = &block->text;
 	size_t lines = whole_lines(buf_span(text)), n;
-	bool last = reading->file_ended && lines == text->len;
+	bool all = lines == text->len, last = reading->file_ended && all;
 
+	if (!reading->cutting) {
+		reading->offset += reading->dropped;
+		reading->dropped = 0;
+	}
+	block->file = reading->name;
+	block->offset = reading->offset;
 	block->flags = reading->flags;
 	block->at_zero = !reading->inside;
-	n = line_block_cut(block, lines, flush || last, &reading->flags);
+	n = line_block_cut(block, lines, flush || last || (reading->cutting && all),
+			   &reading->flags);
+	reading->offset += n;
 	if (last)
 		reading->flags = 0;
 	reading->inside = !last && (reading->inside || n);
@@ -306,7 +324,7 @@ static int split(struct reading *reading, struct line_block *block, bool flush)
 
 /*
  * When the last line has no end and is longer than any may be, its beginning is
- * a line: true.  NULs are no beginning.
+ * a line: true, and it is the last of its block.  NULs are no beginning.
  */
 static bool cut_line(struct reading *reading, struct buf *text)
 {
@@ -316,6 +334,7 @@ static bool cut_line(struct reading *reading, struct buf *text)
 
 	if (text->len - start < max + CHUNK_BYTES)
 		return false;
+	reading->dropped += text->len - start;
 	if (find_hole(buf_span(text)) == (ptrdiff_t)start) {
 		text->len = start;
 		return false;
@@ -323,6 +342,7 @@ static bool cut_line(struct reading *reading, struct buf *text)
 	/* Too long, so that it counts as cut. */
 	text->len = start + max + 2;
 	buf_putc(text, '\n');
+	reading->dropped -= text->len - start;
 	reading->cutting = true;
 	return true;
 }
@@ -340,7 +360,8 @@ static int read_lines(struct reading *reading, struct buf *text, size_t enough, 
 		size_t from = text->len;
 		bool waits = reading->reader && file_reader_would_wait(reading->reader, 0);
 
-		if (have && (waits || reading->file_ended || text->len >= enough))
+		if (have &&
+		    (waits || reading->file_ended || reading->cutting || text->len >= enough))
 			break;
 		reading->file_ended = false;
 		r = read_more(reading, text);
@@ -478,6 +499,7 @@ int source_files_open(const struct span *paths, size_t npaths, const struct sour
 	arena_init(&files->arena, PATHS_MAX);
 	files->npaths = npaths;
 	files->paths = ARENA_ARRAY(&files->arena, struct span, npaths + 1);
+	files->nameless = ARENA_ARRAY(&files->arena, bool, npaths + 1);
 	for (size_t i = 0; i < npaths && files->paths; i++)
 		files->paths[i] = arena_dup(&files->arena, paths[i]);
 	r = files->arena.overflowed ? err_set(reterr, -ENOMEM, "too many files") : 0;

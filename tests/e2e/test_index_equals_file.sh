@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # One engine: a query gives the same rows from raw files as from the index that
-# the same files were shipped into.  (The index knows service, host and log.*
-# besides, and lines without a time get that of reading, so queries here read what
+# the same files were shipped into.  (The index knows service and host besides, and lines without a time get that of reading, so queries here read what
 # the lines themselves have.)
 . "$(dirname "$0")/lib.sh"
 
@@ -61,9 +60,11 @@ stack_trace:"Read timed out" | stats count() n, sum_len(stack_trace) bytes
 odd | fields n, h.s, b.x, "e.", "e. ", "e.ü\"", e.d.d, d.d.d.d, a, o, t, z, i
 h.s:>401 | stats by (h.s) count() n, sum(h.s) s
 odd h.s:* or odd b.x:* | stats count() n, count_uniq(h.s) u, max(b.x) m
-odd | delete host, service, _stream, _stream_id, log.file, log.offset, _time | field_names
+odd | delete host, service, _stream, _stream_id, _time | field_names
+* | fields log.file, log.offset, _msg
+log.offset:<1000 | stats by (log.file) count() n, max(log.offset) last
 QUERIES
-is "queries" "$seen" 22
+is "queries" "$seen" 24
 
 # Stack traces and parts of lines: the same lines are one row, joined or not, whatever packs
 # the file, and with any other choice of the shipper's.  More than a block of each.
@@ -88,7 +89,7 @@ awk -v now="$(date +%s)" -v cri="$scratch/traces/cri.log" 'BEGIN {
 for mode in none auto java python go indent 'start:^[{0-9]'; do
 	store=$scratch/store.${mode%%:*}
 	index "$store" --multiline "$mode" "$scratch/traces/*.log" || exit 1
-	same '* | fields _msg, level, log.continued, log.truncated, log.parse_error, log.stream' \
+	same '* | fields _msg, level, log.offset, log.continued, log.truncated, log.parse_error, log.stream' \
 		"$store" --multiline "$mode" "$scratch"/traces/*.log
 	same '"789" | fields _msg' "$store" --multiline "$mode" "$scratch"/traces/*.log
 done

@@ -50,6 +50,13 @@ printf 'wtmp\0\0\0' >"$folder/pods/wtmp"
 is "a folder is all that is in it, once" "$(logq -c "$folder"; err)" "$(cat "$scratch"/logs/{cart,edge}.log | wc -l)
 logq: 1 binary file in '$folder' left out"
 is "by a relative name" "$(cd "$folder" && logq -c ./pods)" "$(cat "$scratch"/logs/{cart,edge}.log | wc -l)"
+printf '2026-03-01 12:00:00 ERROR it broke\n' | tee "$folder/pods/a/x.log" >"$folder/pods/a/y.log"
+is "rows of several files say which" "$(logq -z --no-pager broke "$folder" | tr '\n' ',')" \
+	"Mar 01 12:00:00.000 ERROR x.log: it broke,Mar 01 12:00:00.000 ERROR y.log: it broke,"
+is "those of one don't" "$(logq -z broke "$folder/pods/a/x.log")" "Mar 01 12:00:00.000 ERROR it broke"
+is "log.file and log.offset are fields" "$(logq -o json 'broke | stats by (log.file, log.offset) count() n | sort by (log.file) | limit 1' "$folder")" \
+	"{\"log.file\":\"$folder/pods/a/x.log\",\"log.offset\":\"0\",\"n\":\"1\"}"
+rm "$folder"/pods/a/[xy].log
 logq '*' "$folder/empty"
 is "a folder without files is 2" $? 2
 like "and says so" "$(err)" "no log files in '$folder/empty'"

@@ -60,7 +60,7 @@ only='with_entries(select(.key | startswith("log.") or startswith("_stream") or 
 check "a raw file and the index have equal rows" cmp \
 	<(logq -o json "$scratch/app.log" | jq -c "$only" | sort) <(logq -D "$store" -o json | jq -c "$only" | sort)
 is "the header of csv" "$(logq -o csv 'level:ERROR' "$scratch/app.log" | head -n 1)" \
-	"_time,level,service,_msg,span_id,_stream,_stream_id,http.path,http.status"
+	"_time,level,service,_msg,span_id,_stream,_stream_id,http.path,http.status,log.file,log.offset"
 
 # Pipes that list fields.
 is "fields" "$(logq -D "$store" -o json '* | fields zeta, _msg, level, service | limit 40 | zeta:*' | jq -c keys_unsorted | sort -u)" '["zeta","_msg","level","service"]'

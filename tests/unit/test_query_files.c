@@ -77,7 +77,8 @@ static void test_files_have_marks(void **state)
 				  &(struct source_files_conf){.now_ns = NOW_NS, .max_line = 50},
 				  &source, &err),
 		0);
-	expect("* | delete _time, _stream, _stream_id, log.time_source", source,
+	expect("* | delete _time, _stream, _stream_id, log.time_source, log.file, log.offset",
+	       source,
 	       "_msg=a;level=INFO;severity=10;\n"
 	       "_msg={\"msg\":\"cut off in the mid;log.parse_error=true;\n"
 	       "_msg=behind a hole;log.truncated=7;\n"
@@ -88,6 +89,62 @@ static void test_files_have_marks(void **state)
 	       "| fields hits",
 	       source, "hits=5;\n");
 	source_close(source);
+	scratch_remove(dir);
+}
+
+/* One line of test_places(): "17 ......"; every 50th is longer than a line may be. */
+static size_t put_place(struct buf *lines, size_t i)
+{
+	size_t start = lines->len, n = i % 50 == 7 ? 200000 + i * 997 : i * i % 301;
+
+	buf_printf(lines, "%zu ", i);
+	for (size_t k = 0; k < n; k++)
+		buf_putc(lines, '.');
+	buf_putc(lines, '\n');
+	return start;
+}
+
+static void expect_places(const char *path, struct span multiline, const char *lines)
+{
+	struct source_files_conf conf = {
+		.now_ns = NOW_NS, .max_line = 1000, .multiline = multiline};
+	struct query_source *source;
+	struct err err;
+
+	if (source_files_open(&(struct span){path, strlen(path)}, 1, &conf, &source, &err) < 0)
+		fail_msg("%s", err.text);
+	expect("* | extract \"<id> .\" | filter id:* | fields id, log.offset | sort by "
+	       "(log.offset)",
+	       source, lines);
+	source_close(source);
+}
+
+/* A row says where its line begins, also behind lines that were cut. */
+static void test_places(void **state)
+{
+	struct buf lines = BUF_INIT(64 << 20), places = BUF_INIT(1 << 20);
+	char dir[SCRATCH_MAX], path[SCRATCH_MAX + 16];
+	gzFile gz;
+
+	(void)state;
+	scratch_make(dir);
+	for (size_t i = 0; i < 2000; i++) {
+		size_t start = put_place(&lines, i);
+
+		if (i * i % 301 || i % 50 == 7)
+			buf_printf(&places, "id=%zu;log.offset=%zu;\n", i, start);
+	}
+	snprintf(path, sizeof(path), "%s/plain.log", dir);
+	write_file(path, lines.ptr, lines.len);
+	expect_places(path, SPAN("none"), buf_cstr(&places));
+	expect_places(path, SPAN("java"), buf_cstr(&places));
+	snprintf(path, sizeof(path), "%s/packed.log.gz", dir);
+	gz = gzopen(path, "wb1");
+	assert_int_equal(gzwrite(gz, lines.ptr, (unsigned)lines.len), (int)lines.len);
+	gzclose(gz);
+	expect_places(path, SPAN("none"), buf_cstr(&places));
+	buf_release(&lines);
+	buf_release(&places);
 	scratch_remove(dir);
 }
 
@@ -283,8 +340,8 @@ static void test_fine_severity_is_a_field(void **state)
 	source = open_path(path);
 	expect("* | fields _msg, level, severity", source,
 	       "_msg=a;level=INFO;severity=10;\n_msg=b;level=INFO;\n");
-	expect("severity:>9 | delete _time, _stream, _stream_id, log.time_source", source,
-	       "_msg=a;level=INFO;severity=10;\n");
+	expect("severity:>9 | delete _time, _stream*, log.time_source, log.file", source,
+	       "_msg=a;level=INFO;log.offset=0;severity=10;\n");
 	source_close(source);
 	scratch_remove(dir);
 }
@@ -335,6 +392,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_files_have_marks),
+		cmocka_unit_test(test_places),
 		cmocka_unit_test(test_many_files),
 		cmocka_unit_test(test_lines_count_as_memory),
 		cmocka_unit_test(test_parts_of_lines_are_joined),
