@@ -3,6 +3,7 @@
 #include "common/conf/regex.h"
 #include "common/base/check.h"
 #include "common/base/cleanup.h"
+#include "common/conf/regex_jit.h"
 #include "common/conf/regex_needle.h"
 #include "common/conf/regex_re2.h"
 #include <errno.h>
@@ -94,7 +95,7 @@ static uint32_t compile_options(unsigned flags)
 	       (flags & REGEX_DOTALL ? PCRE2_DOTALL : 0);
 }
 
-static int compile(struct span pattern, unsigned flags, pcre2_code **ret, struct err *reterr)
+static int compile_as_is(struct span pattern, unsigned flags, pcre2_code **ret, struct err *reterr)
 {
 	PCRE2_SIZE at = 0;
 	int code = 0;
@@ -109,6 +110,20 @@ static int compile(struct span pattern, unsigned flags, pcre2_code **ret, struct
 	pcre2_get_error_message(code, text, sizeof(text));
 	return err_at(reterr, code == PCRE2_ERROR_NOMEMORY ? -ENOMEM : -EINVAL, at, "%s",
 		      (const char *)text);
+}
+
+/* As it was written first: errors are told at its bytes. */
+static int compile(struct span pattern, unsigned flags, pcre2_code **ret, struct err *reterr)
+{
+	_cleanup_(buf_release) struct buf mended = BUF_INIT(2 * REGEX_PATTERN_MAX);
+	int r = compile_as_is(pattern, flags, ret, reterr);
+
+	if (r < 0 || !regex_put_in_brackets(pattern, &mended))
+		return r;
+	pcre2_code_free(*ret);
+	*ret = NULL;
+	return mended.failed ? err_set(reterr, mended.failed, "out of memory")
+			     : compile_as_is(buf_span(&mended), flags, ret, reterr);
 }
 
 static int set_limits(struct regex *re, unsigned flags)

@@ -42,6 +42,10 @@ static void test_match(void **state)
 	assert_int_equal(match("^.$", 0, "ä"), 1);
 	assert_int_equal(match("x", 0, "\xff\xfex"), 1);
 	assert_int_equal(match("^\\xff", 0, "\xff"), 0); /* no character there */
+	/* What is no digit, space or word may be beyond ASCII, wherever it stands. */
+	assert_int_equal(match("^\\D\\S+\\W{2}$", REGEX_RE2, "日本語テ"), 1);
+	assert_int_equal(match("^[\\S\\]]\\[\\Q[\\S\\E\\S$", 0, "][[\\Sж"), 1);
+	assert_int_equal(match("[[:^alpha:]\\S]]\\W", 0, "ж]ж"), 1);
 	struct regex *re = compile("x", 0);
 
 	assert_int_equal(regex_match(re, span_of(NULL, 0)), 0);
