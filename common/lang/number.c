@@ -278,14 +278,21 @@ static bool looks_like_number(struct span text)
 /* The longest number with exponent or fraction that is worth reading. */
 #define NUMBER_TEXT_MAX 400
 
-/* 1e3 and .5, which JSON would not write. */
+/* 1e3, .5 and 5., of which JSON would write but the first: the others get a 0 at their point. */
 static bool parse_decimal(struct span text, bool minus, double *ret)
 {
-	char digits[NUMBER_TEXT_MAX + 1] = "0";
+	char digits[NUMBER_TEXT_MAX + 2] = "0";
 	bool bare = text.ptr[0] == '.';
+	ptrdiff_t point = span_chr(text, '.');
+	size_t behind = point < 0 ? text.len : (size_t)point + 1, len = text.len + bare;
 
 	memcpy(digits + bare, text.ptr, text.len);
-	if (num_parse_double(span_of(digits, text.len + bare), ret) < 0 || isnan(*ret))
+	if (point >= 0 && (behind == text.len || !is_digit(text.ptr[behind]))) {
+		memmove(digits + bare + behind + 1, digits + bare + behind, text.len - behind);
+		digits[bare + behind] = '0';
+		len++;
+	}
+	if (num_parse_double(span_of(digits, len), ret) < 0 || isnan(*ret))
 		return false;
 	if (minus)
 		*ret = -*ret;
