@@ -79,6 +79,8 @@ int parse_in(struct lex *lex, struct field_ref field, const struct filter_functi
 	     struct filter **ret);
 int parse_common_case(struct lex *lex, struct field_ref field,
 		      const struct filter_function *function, struct filter **ret);
+/* (a, b, *)   *ret_any: a star was among them */
+int parse_values(struct lex *lex, struct span_list *ret, bool *ret_any);
 /* Sort, drop doubles. */
 void parse_sort_values(struct filter_values *values);
 

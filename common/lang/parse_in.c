@@ -33,8 +33,7 @@ void parse_sort_values(struct filter_values *values)
 	values->len = n;
 }
 
-/* (a, b, *)   *ret_any: a star was among them */
-static int parse_values(struct lex *lex, struct span_list *ret, bool *ret_any)
+int parse_values(struct lex *lex, struct span_list *ret, bool *ret_any)
 {
 	struct span_list list = {0};
 	struct span text;

@@ -14,26 +14,21 @@ static const struct {
 	{"!~", STREAM_NO_MATCH}, {"in", STREAM_IN}, {"not_in", STREAM_NOT_IN},
 };
 
-/* The list of in(…); a lone star matches every value. */
+/* The list of in(…); a star in it matches every value. */
 static int parse_tag_list(struct lex *lex, struct stream_tag *tag)
 {
 	struct span_list values;
 	size_t pos = lex->pos;
-	struct lex ahead = *lex;
-	int r;
+	bool any;
+	int r = parse_values(lex, &values, &any);
 
-	lex_next(&ahead);
-	if (lex_is(lex, "(") && lex_is(&ahead, "*")) {
-		*lex = ahead;
-		lex_next(lex);
-		tag->op = tag->op == STREAM_IN ? STREAM_MATCH : STREAM_NO_MATCH;
-		tag->value = SPAN(".*");
-		r = parse_regex(lex, tag->value, pos, true, &tag->regex);
-		return r < 0 ? r : lex_expect(lex, ")", "behind the star");
-	}
-	r = lex_parse_args(lex, &values);
 	if (r < 0)
 		return r;
+	if (any) {
+		tag->op = tag->op == STREAM_IN ? STREAM_MATCH : STREAM_NO_MATCH;
+		tag->value = SPAN(".*");
+		return parse_regex(lex, tag->value, pos, true, &tag->regex);
+	}
 	tag->values = values.ptr;
 	tag->nvalues = values.len;
 	return 0;
