@@ -67,12 +67,19 @@ struct span words_nearest(const char *list, struct span given)
 	return near.best;
 }
 
+/* One word, or several with dots between: http.status. */
 static bool needs_quotes(struct span text)
 {
-	struct span rest = text, word;
+	struct span rest = text, part, word;
 
-	if (!token_next(&rest, &word) || word.len != text.len)
+	if (!text.len || text.ptr[text.len - 1] == '.')
 		return true;
+	while (span_cut(&rest, '.', &part)) {
+		struct span whole = part;
+
+		if (!token_next(&part, &word) || word.len != whole.len)
+			return true;
+	}
 	return words_have(words_filters, text) || words_have(words_pipes, text) ||
 	       words_have(words_stats, text) || words_have(words_other, text);
 }

@@ -27,7 +27,7 @@ struct math_expr {
 	struct math_expr *args[ARGS_MAX];
 	size_t nargs;
 	bool parens;
-	bool quoted; /* the number was written in quotes: "12.34.56.78" */
+	bool quoted; /* a number that was, or a name that must be: "12.34.56.78", "4xx" */
 };
 
 static double math_pow(const double *a, size_t n)
@@ -290,6 +290,8 @@ static int parse_leaf(struct lex *lex, struct math_expr **ret)
 	if (number && (quoted || (c >= '0' && c <= '9'))) {
 		expr->kind = MATH_NUMBER;
 		expr->quoted = quoted;
+	} else {
+		expr->quoted = expr->text.len && strchr("0123456789", expr->text.ptr[0]);
 	}
 	*ret = expr;
 	return 0;
@@ -391,7 +393,7 @@ static unsigned print_priority(const struct math_expr *expr)
 
 void math_print(const struct math_expr *expr, struct buf *out)
 {
-	if (expr->kind == MATH_NUMBER && expr->quoted) {
+	if (expr->quoted) {
 		text_print_quoted(out, expr->text);
 	} else if (expr->kind == MATH_NUMBER) {
 		buf_puts(out, expr->text);
