@@ -62,13 +62,32 @@ bool stats_all_fields(const struct span_list *fields)
 	return false;
 }
 
+/* `sum(a, a)` is `sum(a)`. */
+static bool is_first_plain(const struct span_list *fields, size_t at)
+{
+	if (field_filter_is_wild(fields->ptr[at]))
+		return false;
+	for (size_t i = 0; i < at; i++)
+		if (span_eq(fields->ptr[i], fields->ptr[at]))
+			return false;
+	return true;
+}
+
 size_t stats_plain_fields(const struct span_list *fields)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < fields->len; i++)
-		n += !field_filter_is_wild(fields->ptr[i]);
+		n += is_first_plain(fields, i);
 	return n;
+}
+
+static bool has_wild(const struct span_list *fields)
+{
+	for (size_t i = 0; i < fields->len; i++)
+		if (field_filter_is_wild(fields->ptr[i]))
+			return true;
+	return false;
 }
 
 int stats_columns(struct rows *rows, const struct span_list *fields, struct span **ret_names,
@@ -76,7 +95,7 @@ int stats_columns(struct rows *rows, const struct span_list *fields, struct span
 {
 	const struct span *all = NULL;
 	size_t nall = 0, n = 0;
-	int r = stats_plain_fields(fields) < fields->len ? rows_names(rows, &all, &nall) : 0;
+	int r = has_wild(fields) ? rows_names(rows, &all, &nall) : 0;
 
 	if (r < 0)
 		return r;
@@ -85,7 +104,7 @@ int stats_columns(struct rows *rows, const struct span_list *fields, struct span
 	if (!names)
 		return -ENOMEM;
 	for (size_t i = 0; i < fields->len; i++)
-		if (!field_filter_is_wild(fields->ptr[i]))
+		if (is_first_plain(fields, i))
 			names[n++] = fields->ptr[i];
 	size_t plain = n;
 
