@@ -1,6 +1,7 @@
 /* pipe_replace.c - replace and replace_regexp [if (…)] (old, new) [at field] [limit N] */
 #include "aggregator/query/pipes/pipes.h"
 #include "aggregator/query/pipes/update.h"
+#include "common/base/utf8.h"
 #include "common/conf/regex.h"
 #include "common/lang/words.h"
 #include <errno.h>
@@ -156,25 +157,36 @@ static void expand(const struct pipe_replace *p, const struct span *groups, size
 	buf_puts(out, rest);
 }
 
+/*
+ * A field without a value stays so.  As in Go, an empty match right behind the
+ * match before it is none.
+ */
 static int replace_regexp(const struct pipe_update *pipe, struct span text, struct buf *out)
 {
 	const struct pipe_replace *p = (const struct pipe_replace *)pipe;
 	uint64_t left = p->limit ? p->limit : UINT64_MAX;
 	struct span groups[GROUPS_MAX];
 	size_t at = 0, copied = 0;
+	uint32_t rune;
 
-	while (left-- > 0 && at <= text.len) {
+	if (text.len == 0)
+		return -EAGAIN;
+	while (left > 0 && at <= text.len) {
 		int n = regex_exec(p->regex, text, at, groups, GROUPS_MAX);
 
 		if (n <= 0)
 			break;
-		size_t start = (size_t)(groups[0].ptr - text.ptr);
+		size_t start = (size_t)(groups[0].ptr - text.ptr), end = start + groups[0].len;
 
-		buf_put(out, text.ptr + copied, start - copied);
-		expand(p, groups, (size_t)n, out);
-		copied = start + groups[0].len;
-		/* An empty match: go on behind the next byte, which is copied later. */
-		at = groups[0].len ? copied : copied + 1;
+		if (end > copied || start == 0) {
+			buf_put(out, text.ptr + copied, start - copied);
+			expand(p, groups, (size_t)n, out);
+			copied = end;
+			left--;
+		}
+		at = end;
+		if (start == end)
+			at += end < text.len ? utf8_decode(span_skip(text, end), &rune) : 1;
 	}
 	buf_puts(out, span_skip(text, copied));
 	return 0;
