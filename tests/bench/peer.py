@@ -32,7 +32,7 @@ import urllib.parse
 
 BUILD = pathlib.Path(os.environ.get("O", "build/release")).resolve()
 INGEST_RUNS = 3
-QUIET_S = 7  # the peer writes its rows to disk after 5
+QUIET_S = 15  # the peer keeps rows in memory for up to ten
 PATIENCE_S = 300
 TICKS = os.sysconf("SC_CLK_TCK")
 
