@@ -19,7 +19,7 @@
 #define TIMEOUT_S     30
 #define BODY_MAX      (64u << 10)
 #define DISCARD_MAX   (8u << 20) /* of a body that is too large, before the line is cut */
-#define PARAMS_BUDGET (2u << 20)
+#define PARAMS_BUDGET (4u << 20) /* decoded, a body is no longer than it was */
 #define BACKLOG       128
 
 /* "127.0.0.1:9598", "[::1]:0", "localhost:80". */
@@ -216,35 +216,65 @@ static size_t body_max(const struct http_request *req)
 						  : req->server->conf.body_max;
 }
 
-/* Choose the route.  0, or the status of a refusal. */
-static unsigned choose_route(struct http_request *req, const char **ret_why)
+/* 0 where none is given. */
+static uint64_t content_length(struct http_request *req)
 {
-	uint64_t length = 0;
-	unsigned status = MHD_HTTP_NOT_FOUND;
+	uint64_t length;
 
-	*ret_why = "no such path";
+	if (num_parse_u64(http_header(req, MHD_HTTP_HEADER_CONTENT_LENGTH), &length) < 0)
+		return 0;
+	return length;
+}
+
+/* Choose the route.  0, or the status of a refusal. */
+static unsigned choose_route(struct http_request *req)
+{
 	for (const struct http_route *route = req->server->routes; route->path; route++) {
 		if (!path_matches(route, req->path))
 			continue;
-		if (method_allowed(route, req->method)) {
-			req->route = route;
+		req->route = route;
+		if (method_allowed(route, req->method))
 			break;
-		}
-		status = MHD_HTTP_METHOD_NOT_ALLOWED;
-		*ret_why = "this path has other methods";
 	}
-	if (!host_is_ours(req)) {
-		*ret_why = "this host is not served here";
+	if (!host_is_ours(req))
 		return MHD_HTTP_MISDIRECTED_REQUEST;
-	}
 	if (!req->route)
-		return status;
-	if (num_parse_u64(http_header(req, MHD_HTTP_HEADER_CONTENT_LENGTH), &length) == 0 &&
-	    length > body_max(req)) {
-		*ret_why = "the body is too large";
-		return MHD_HTTP_CONTENT_TOO_LARGE;
+		return MHD_HTTP_NOT_FOUND;
+	if (!method_allowed(req->route, req->method))
+		return MHD_HTTP_METHOD_NOT_ALLOWED;
+	return content_length(req) > body_max(req) ? MHD_HTTP_CONTENT_TOO_LARGE : 0;
+}
+
+static int refuse_method(struct http_request *req)
+{
+	_cleanup_(buf_release) struct buf allow = BUF_INIT(256);
+	struct span rest = span_cstr(req->route->method), one;
+
+	while (span_cut(&rest, '|', &one)) {
+		buf_puts(&allow, allow.len ? SPAN(", ") : SPAN(""));
+		buf_puts(&allow, span_eq(one, SPAN("GET")) ? SPAN("GET, HEAD") : one);
 	}
-	return 0;
+	if (http_add_header(req, MHD_HTTP_HEADER_ALLOW, buf_cstr(&allow)) < 0)
+		return -ENOMEM;
+	return http_reply_error(req, MHD_HTTP_METHOD_NOT_ALLOWED, "%.*s is not for this path: %s",
+				SPAN_FMT(req->method), buf_cstr(&allow));
+}
+
+static int refuse(struct http_request *req)
+{
+	switch (req->refused) {
+	case MHD_HTTP_METHOD_NOT_ALLOWED:
+		return refuse_method(req);
+	case MHD_HTTP_MISDIRECTED_REQUEST:
+		return http_reply_error(req, req->refused, "this host is not served here");
+	case MHD_HTTP_CONTENT_TOO_LARGE:
+		return http_reply_error(req, req->refused,
+					"the body is too large: at most %zu bytes", body_max(req));
+	case MHD_HTTP_SERVICE_UNAVAILABLE:
+		return http_reply_error(req, req->refused, "out of memory");
+	default:
+		return http_reply_error(req, req->refused, "no such path");
+	}
 }
 
 static struct http_request *request_new(struct http_server *server, struct MHD_Connection *c,
@@ -280,6 +310,11 @@ static int handle(struct http_request *req)
 	struct MHD_Connection *c = req->connection;
 	int r;
 
+	r = http_read_params(req);
+	if (r == -E2BIG)
+		return http_reply_error(req, MHD_HTTP_BAD_REQUEST, "too many parameters");
+	if (r < 0)
+		return http_reply_error(req, MHD_HTTP_SERVICE_UNAVAILABLE, "out of memory");
 	MHD_set_connection_option(c, MHD_CONNECTION_OPTION_TIMEOUT, 0u);
 	r = req->route->handle(req->server->ctx, req);
 	if (!req->streaming)
@@ -295,25 +330,32 @@ static int begin(struct http_server *server, struct MHD_Connection *c, const cha
 		 const char *method, void **ret)
 {
 	struct http_request *req = request_new(server, c, url, method);
-	const char *why;
-	unsigned status;
 
 	if (!req)
 		return -ENOMEM;
 	*ret = req;
-	status = choose_route(req, &why);
-	if (status)
-		return http_reply_error(req, status, "%s", why);
+	req->refused = choose_route(req);
 	buf_init(&req->body, body_max(req));
+	/*
+	 * A client that is writing its body would see a broken pipe and no reply, so
+	 * a refusal comes behind the body, unless the client asks first or has more
+	 * to say than anybody listens to.
+	 */
+	if (req->refused &&
+	    (http_header(req, MHD_HTTP_HEADER_EXPECT).len || content_length(req) > DISCARD_MAX))
+		return refuse(req);
 	return 0;
 }
 
 static int take_body(struct http_request *req, const char *data, size_t *size)
 {
-	if (req->body.failed || req->replied)
+	if (req->refused)
 		req->discarded += *size;
 	else
 		buf_put(&req->body, data, *size);
+	if (req->body.failed)
+		req->refused = req->body.failed == -ENOMEM ? MHD_HTTP_SERVICE_UNAVAILABLE
+							   : MHD_HTTP_CONTENT_TOO_LARGE;
 	*size = 0;
 	return req->discarded > DISCARD_MAX ? -E2BIG : 0;
 }
@@ -336,10 +378,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
 		r = take_body(req, data, size);
 	else if (req->replied)
 		return MHD_YES;
-	else if (req->body.failed)
-		r = http_reply_error(req, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large");
 	else
-		r = handle(req);
+		r = req->refused ? refuse(req) : handle(req);
 	return r < 0 ? MHD_NO : MHD_YES;
 }
 

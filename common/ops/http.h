@@ -26,6 +26,7 @@
  *
  * What is refused here and never reaches a handler: headers above 16 KiB (431),
  * bodies above the route's cap (413), other methods (405), unknown paths (404),
+ * more than 1000 parameters (400),
  * a Host that is no loopback name (421: DNS rebinding), more connections than
  * allowed, and silence for longer than the timeout.
  */
@@ -79,8 +80,14 @@ unsigned http_port(const struct http_server *server);
 struct span http_method(const struct http_request *req);
 struct span http_path(const struct http_request *req);
 struct span http_body(const struct http_request *req);
-/* Decoded; from the query string, else from a form body.  NULL ptr = not there. */
-struct span http_param(struct http_request *req, const char *name);
+/*
+ * Decoded; from a form body, then from the query string.  NULL ptr = not there.
+ * One that is given several times (field=a&field=b) is asked for by its place.
+ */
+struct span http_param(const struct http_request *req, const char *name);
+struct span http_param_at(const struct http_request *req, const char *name, size_t place);
+/* The request has a body, but not of a type that has parameters. */
+bool http_body_is_other(struct http_request *req);
 struct span http_header(struct http_request *req, const char *name);
 
 struct http_peer {

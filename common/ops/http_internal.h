@@ -9,6 +9,7 @@
 #define SLUICE_OPS_HTTP_INTERNAL_H
 
 #include "common/base/arena.h"
+#include "common/base/vec.h"
 #include "common/ops/http.h"
 #include <microhttpd.h>
 #include <pthread.h>
@@ -31,18 +32,24 @@ struct http_server {
 	struct http_request *streams; /* those that are running */
 };
 
+struct http_pair {
+	struct span name, value;
+};
+
 struct http_request {
 	unsigned magic;
 	struct http_server *server;
 	struct MHD_Connection *connection;
-	const struct http_route *route;
-	int fd; /* of the client */
+	const struct http_route *route; /* by the path; its methods may be others */
+	unsigned refused;               /* with this status; 0 = not */
+	int fd;                         /* of the client */
 	bool local;
 	struct span method, path;
 	struct buf body;
 	size_t discarded; /* bytes of a body that was too large */
 	bool replied;
-	struct arena arena;           /* decoded parameters */
+	struct arena arena; /* decoded parameters */
+	VEC(struct http_pair) params;
 	struct MHD_Response *headers; /* collects http_add_header(); NULL = none yet */
 
 	/* A stream; server->lock holds what the watcher reads. */
@@ -52,6 +59,9 @@ struct http_request {
 	int64_t progress_ns; /* when the last pull returned */
 	struct http_request *next, **before;
 };
+
+/* Those of the body and of the query string, decoded.  0, -E2BIG, -ENOMEM. */
+int http_read_params(struct http_request *req);
 
 /* End of the request: end() of a stream, memory. */
 void http_request_free(struct http_request *req, bool sent);

@@ -8,6 +8,8 @@
 #include <stdarg.h>
 #include <sys/socket.h>
 
+#define PARAMS_MAX 1000
+
 struct span http_method(const struct http_request *req)
 {
 	return req->method;
@@ -50,32 +52,84 @@ static struct span decode_form(struct http_request *req, struct span text)
 	return span_of(out, n);
 }
 
-static struct span form_param(struct http_request *req, struct span name)
+/* Its parameters, as they are read. */
+struct query_string {
+	struct http_request *req;
+	int r;
+};
+
+static bool body_is_form(struct http_request *req)
+{
+	const struct span form = SPAN("application/x-www-form-urlencoded");
+	struct span type = http_header(req, MHD_HTTP_HEADER_CONTENT_TYPE);
+
+	return span_ieq(span_take(type, form.len), form);
+}
+
+bool http_body_is_other(struct http_request *req)
+{
+	return req->body.len && !body_is_form(req);
+}
+
+static int add_param(struct http_request *req, struct span name, struct span value)
+{
+	struct http_pair pair = {name, value};
+
+	if (req->arena.overflowed)
+		return -ENOMEM;
+	return req->params.len == PARAMS_MAX ? -E2BIG : vec_push(&req->params, pair);
+}
+
+static int read_form(struct http_request *req)
 {
 	struct span rest = http_body(req), pair;
+	int r = 0;
 
-	if (!span_starts(http_header(req, MHD_HTTP_HEADER_CONTENT_TYPE),
-			 SPAN("application/x-www-form-urlencoded")))
-		return span_of(NULL, 0);
-	while (span_cut(&rest, '&', &pair)) {
+	while (r == 0 && span_cut(&rest, '&', &pair)) {
 		ptrdiff_t equals = span_chr(pair, '=');
 		size_t len = equals < 0 ? pair.len : (size_t)equals;
 
-		if (span_eq(decode_form(req, span_take(pair, len)), name))
-			return decode_form(req, span_skip(pair, len + 1));
+		if (pair.len)
+			r = add_param(req, decode_form(req, span_take(pair, len)),
+				      decode_form(req, span_skip(pair, len + 1)));
 	}
+	return r;
+}
+
+/* libmicrohttpd has decoded it, and keeps it as long as the request. */
+static enum MHD_Result read_argument(void *cls, enum MHD_ValueKind kind, const char *name,
+				     size_t name_len, const char *value, size_t value_len)
+{
+	struct query_string *args = cls;
+
+	(void)kind;
+	args->r = add_param(args->req, span_of(name, name_len),
+			    span_of(value ? value : "", value ? value_len : 0));
+	return args->r == 0 ? MHD_YES : MHD_NO;
+}
+
+int http_read_params(struct http_request *req)
+{
+	struct query_string args = {.req = req};
+	int r = body_is_form(req) ? read_form(req) : 0;
+
+	if (r == 0)
+		MHD_get_connection_values_n(req->connection, MHD_GET_ARGUMENT_KIND, read_argument,
+					    &args);
+	return r < 0 ? r : args.r;
+}
+
+struct span http_param_at(const struct http_request *req, const char *name, size_t place)
+{
+	for (size_t i = 0; i < req->params.len; i++)
+		if (span_eq(req->params.ptr[i].name, span_cstr(name)) && place-- == 0)
+			return req->params.ptr[i].value;
 	return span_of(NULL, 0);
 }
 
-struct span http_param(struct http_request *req, const char *name)
+struct span http_param(const struct http_request *req, const char *name)
 {
-	const char *value = NULL;
-	size_t len = 0;
-
-	if (MHD_lookup_connection_value_n(req->connection, MHD_GET_ARGUMENT_KIND, name,
-					  strlen(name), &value, &len) == MHD_YES)
-		return span_of(value ? value : "", value ? len : 0);
-	return form_param(req, span_cstr(name));
+	return http_param_at(req, name, 0);
 }
 
 void http_peer(const struct http_request *req, struct http_peer *ret)
@@ -181,6 +235,7 @@ void http_request_free(struct http_request *req, bool sent)
 		http_stream_end(req, sent);
 	if (req->headers)
 		MHD_destroy_response(req->headers);
+	vec_release(&req->params);
 	arena_release(&req->arena);
 	buf_release(&req->body);
 	free(req);

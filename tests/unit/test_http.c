@@ -83,6 +83,8 @@ static int hello(void *ctx, struct http_request *req)
 	http_add_header(req, "X-Test", "yes");
 	buf_printf(&out, "%.*s %.*s [%.*s]\n", SPAN_FMT(http_method(req)), SPAN_FMT(http_path(req)),
 		   SPAN_FMT(name));
+	for (size_t i = 1; (name = http_param_at(req, "name", i)).ptr; i++)
+		buf_printf(&out, "and %.*s\n", SPAN_FMT(name));
 	int r = http_reply(req, 200, "text/plain", buf_span(&out));
 
 	buf_release(&out);
@@ -347,7 +349,12 @@ static void test_routes(void **state)
 	HAS(ask(false, GET("/nothing"), SPAN(""), &out), "HTTP/1.1 404 ");
 	HAS(ask(false, GET("/hello/"), SPAN(""), &out), "HTTP/1.1 404 ");
 	HAS(ask(false, "DELETE /hello HTTP/1.1\r\nHost: x", SPAN(""), &out), "HTTP/1.1 4");
-	HAS(ask(false, "POST /hello HTTP/1.1\r\nHost: [::1]:9", SPAN(""), &out), "HTTP/1.1 405 ");
+	got = ask(false, "POST /hello HTTP/1.1\r\nHost: [::1]:9", SPAN("x=1"), &out);
+	HAS(got, "HTTP/1.1 405 ");
+	HAS(got, "Allow: GET, HEAD\r\n");
+	HAS(got, "{\"error\":\"POST is not for this path: GET, HEAD\"}\n");
+	HAS(ask(false, "OPTIONS /under/x HTTP/1.1\r\nHost: localhost", SPAN(""), &out),
+	    "Allow: GET, HEAD, POST\r\n");
 	got = ask(false, GET("/broken"), SPAN(""), &out);
 	HAS(got, "HTTP/1.1 500 ");
 	HAS(got, "{\"error\":\"No space left on device\"}\n");
@@ -367,6 +374,11 @@ static void test_bodies(void **state)
 	(void)state;
 	memset(large, 'y', sizeof(large));
 	HAS(ask(false, form, SPAN("x=1&name=a+%22b%2"), &out), "[a \"b%2]");
+	got = ask(false,
+		  "POST /under/form?name=url&name HTTP/1.1\r\nHost: localhost\r\n"
+		  "content-type: Application/X-WWW-Form-Urlencoded; charset=utf-8",
+		  SPAN("name=body&&%6eame=two"), &out);
+	HAS(got, "[body]\nand two\nand url\nand \n");
 	HAS(ask(false, "POST /echo HTTP/1.1\r\nHost: localhost", SPAN("abc"), &out), "\r\n\r\nabc");
 	got = ask(false, "POST /echo HTTP/1.1\r\nHost: localhost", span_of(large, 1000), &out);
 	HAS(got, "HTTP/1.1 200 ");
@@ -384,6 +396,45 @@ static void test_bodies(void **state)
 	buf_reset(&out);
 	hear(fd, NULL, &out);
 	HAS(buf_cstr(&out), "HTTP/1.1 413 ");
+}
+
+/* A refusal reaches a client that writes its body first and reads then. */
+static void test_refusal_behind_body(void **state)
+{
+	_cleanup_(buf_release) struct buf out = BUF_INIT(1 << 20), body = BUF_INIT(1 << 22);
+	const char *got;
+
+	(void)state;
+	while (body.len < 3 << 20)
+		buf_puts(&body, SPAN("nothing that anybody asked for, "));
+	got = ask(false, "POST /echo HTTP/1.1\r\nHost: localhost", buf_span(&body), &out);
+	HAS(got, "HTTP/1.1 413 ");
+	HAS(got, "at most 1000 bytes");
+	HAS(ask(false, "POST /nothing HTTP/1.1\r\nHost: localhost", buf_span(&body), &out),
+	    "HTTP/1.1 404 ");
+	/* Who asks first is told at once. */
+	_cleanup_close_ int fd = dial(false);
+
+	say(fd, SPAN("POST /echo HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
+		     "Content-Length: 3000\r\n\r\n"));
+	buf_reset(&out);
+	hear(fd, "}\n", &out);
+	HAS(buf_cstr(&out), "HTTP/1.1 413 ");
+	assert_null(strstr(buf_cstr(&out), "100 Continue"));
+}
+
+static void test_too_many_params(void **state)
+{
+	_cleanup_(buf_release) struct buf out = BUF_INIT(1 << 20), body = BUF_INIT(1 << 20);
+	static const char form[] = "POST /under/form HTTP/1.1\r\nHost: localhost\r\n"
+				   "Content-Type: application/x-www-form-urlencoded";
+
+	(void)state;
+	for (int i = 0; i < 1000; i++)
+		buf_puts(&body, SPAN("a=1&"));
+	HAS(ask(false, form, buf_span(&body), &out), "HTTP/1.1 200 ");
+	buf_puts(&body, SPAN("a=1"));
+	HAS(ask(false, form, buf_span(&body), &out), "HTTP/1.1 400 ");
 }
 
 static void test_limits(void **state)
@@ -591,6 +642,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_routes, reset),
 		cmocka_unit_test_setup(test_bodies, reset),
+		cmocka_unit_test_setup(test_refusal_behind_body, reset),
+		cmocka_unit_test_setup(test_too_many_params, reset),
 		cmocka_unit_test_setup(test_limits, reset),
 		cmocka_unit_test_setup(test_peer, reset),
 		cmocka_unit_test_setup(test_stream, reset),
