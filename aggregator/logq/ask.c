@@ -189,6 +189,10 @@ static int check_files(const struct ask *ask, struct options *opts, struct err *
 			       opts->parse_origin == ARG_FLAG ? "parse" : "multiline");
 	if (!ask->files.len)
 		return 0;
+	if (opts->follow && ask->files.len > 1 && !span_eq(opt_text(opts->multiline), SPAN("none")))
+		return err_set(reterr, -EINVAL,
+			       "-f with --multiline takes one file, because lines of several come "
+			       "between each other (--multiline none turns it off)");
 	file = ask->files.ptr[0];
 	if (opts->source_origin == ARG_FLAG)
 		return err_set(

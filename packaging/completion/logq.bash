@@ -7,11 +7,13 @@
 _logq_flags='-S --since -U --until -n --lines -m --max-count -f --follow -r --reverse
 	-p --priority -u --service -H --host -t --trace -g --grep -i --ignore-case
 	-v --invert-match -A --after-context -B --before-context -C --context -c --count
-	-F --field -N --fields --patterns --histogram -D --dir --server --bus --cursor-file -o
+	-F --field -N --fields --patterns --histogram -D --dir --server --bus --parse --multiline --cursor-file -o
 	--output
 	-z --utc --color --highlight --no-pager --window --timeout --explain --stats --check-query --print-query
 	--config --print-config --json-schema -h --help -V --version'
 _logq_outputs='auto short short-iso pretty verbose json logfmt csv cat table'
+_logq_formats='auto json logfmt plain cri syslog access klog regex:'
+_logq_modes='none auto java python go indent start:'
 _logq_levels='emerg alert crit err warning notice info debug trace fatal'
 _logq_pipes='block_stats blocks_count collapse_nums copy decolorize delete diff drop_empty_fields
 	extract extract_regexp facets field_names field_values fields filter first format
@@ -105,6 +107,8 @@ _logq() {
 	--server) _logq_words "$before" "$cur" 'http:// unix:' ;;
 	--cursor-file | --config) _logq_files -f "$cur" ;;
 	--bus) _logq_words "$before" "$cur" 'kafka:// dir://' ;;
+	--parse) _logq_words "$before" "$cur" "$_logq_formats" ;;
+	--multiline) _logq_words "$before" "$cur" "$_logq_modes" ;;
 	-D | --dir) _logq_files -d "$cur" ;;
 	-[ntgmABC] | --lines | --max-count | --trace | --grep | --window | --timeout | --*-context | --context) ;;
 	*)

@@ -58,6 +58,8 @@ complete -c logq -l histogram -d 'how many over time'
 complete -c logq -s D -l dir -x -a '(__fish_complete_directories)' -d 'an index on disk'
 complete -c logq -l server -x -a 'http:// unix:' -d 'an aggregator'
 complete -c logq -l bus -x -a 'kafka:// dir://' -d 'what is on a bus now'
+complete -c logq -l parse -x -a 'auto json logfmt plain cri syslog access klog regex:' -d 'format of the lines of files'
+complete -c logq -l multiline -x -a 'none auto java python go indent start:' -d 'which lines are one row'
 complete -c logq -l cursor-file -r -d 'go on where the run before ended'
 complete -c logq -s o -l output -x -a "$outputs" -d format
 complete -c logq -s z -l utc -d 'times in UTC'

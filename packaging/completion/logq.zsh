@@ -59,6 +59,8 @@ _arguments -s -S \
 	'(-D --dir)'{-D+,--dir=}'[an index on disk]:directory:_files -/' \
 	'--server=[an aggregator]:URL:(http\:// unix\:)' \
 	'--bus=[what is on a bus now]:URI:(kafka\:// dir\://)' \
+	'--parse=[format of the lines of files]:format:(auto json logfmt plain cri syslog access klog regex\:)' \
+	'--multiline=[which lines are one row]:mode:(none auto java python go indent start\:)' \
 	'--cursor-file=[go on where the run before ended]:file:_files' \
 	'(-o --output)'{-o+,--output=}'[format]:format:(auto short short-iso pretty verbose json logfmt csv cat table)' \
 	'(-z --utc)'{-z,--utc}'[times in UTC]' \

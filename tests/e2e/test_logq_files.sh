@@ -80,6 +80,10 @@ logq --multiline java '*' -D "$scratch"
 is "an index has its rows: an error" $? 2
 like "… that says so" "$(err)" "is about lines of files"
 
+logq -f --multiline java '*' trace.log a.log
+is "traces of several files that are followed: an error" $? 2
+like "… that says why" "$(err)" "takes one file, because"
+
 # Followed: a trace comes when nothing was added to it for a second, or the next row begins.
 mkfifo "$scratch/growing"
 exec 9<>"$scratch/growing"
