@@ -67,7 +67,7 @@ queries_failing() {
 # Commands that begin with logq, or where logq stands behind a pipe.
 commands_failing() {
 	cd "$scratch" || exit
-	touch access.log access.log.1.gz
+	touch access.log access.log.1.gz shop.log
 	logq() { "$bin/logq" --check-query "$@"; }
 	code_of "$pages/logq.1.scd" | grep -oE '^logq .*|\| logq .*' | sed 's/^| //' |
 		while IFS= read -r command; do
