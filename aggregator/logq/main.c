@@ -1,5 +1,6 @@
 /* main.c - logq: from words to rows on stdout. */
 #include "aggregator/logq/answer.h"
+#include "aggregator/logq/complete.h"
 #include "aggregator/logq/show.h"
 #include "common/base/cleanup.h"
 #include "common/base/clock.h"
@@ -63,7 +64,9 @@ int main(int argc, char **argv)
 		tzset();
 	if (code < 0) {
 		catch_signals();
-		if (ask_init(&ask, &opts, now, &err) < 0)
+		if (opts.complete.len)
+			code = complete_print(&opts);
+		else if (ask_init(&ask, &opts, now, &err) < 0)
 			code = show_error(&ask, &err);
 		else if (opts.check_query)
 			code = LOGQ_FOUND;

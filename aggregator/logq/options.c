@@ -335,6 +335,12 @@ static const struct arg table[] = {
 		 AT(print_query),
 		 .help = "print the query as it is understood, with what flags add"},
 	 .flags = ARG_PER_RUN},
+	{.opt = {.name = "complete",
+		 .type = SL_OPT_STR,
+		 AT(complete),
+		 .help = "what may come next in a query, behind a dot; for shells"},
+	 .value = ".QUERY",
+	 .flags = ARG_PER_RUN | ARG_HIDDEN},
 	{.opt = {0}},
 };
 

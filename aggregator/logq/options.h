@@ -54,6 +54,7 @@ struct options {
 	int color;            /* enum color_when */
 	int utc, no_pager, highlight;
 	int explain, stats, check_query, print_query;
+	struct sl_str complete; /* a query so far, in a text that begins with a dot */
 	int64_t timeout;
 	int64_t window; /* of -f with pipes that sum up, ns */
 	/* enum arg_origin: of `since`; of `dir`, `bus` or `servers`, whichever is set; … */
