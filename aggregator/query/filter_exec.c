@@ -67,11 +67,11 @@ static bool is_stored(const struct rows *rows, struct span name)
 {
 	if (!rows->block)
 		return false;
-	for (size_t i = 0; i < rows->nfields; i++)
-		if (span_eq(rows->fields[i].name, name))
-			return rows->fields[i].state == ROWS_LAZY &&
-			       span_eq(rows->fields[i].source, name);
-	return rows->open;
+	const struct rows_field *field = rows_field(rows, name);
+
+	if (!field)
+		return rows->open;
+	return field->state == ROWS_LAZY && span_eq(field->source, name);
 }
 
 static bool may_have_tokens(struct rows *rows, const struct filter *leaf)

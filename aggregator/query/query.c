@@ -39,7 +39,7 @@ int run_read(struct query_run *run, struct rows *rows)
 	if (rows_names(rows, &names, &n) < 0)
 		return rows->failed;
 	for (size_t i = 0; i < n && !rows->failed; i++)
-		if (field_set_has(&run->needs, names[i]))
+		if (field_set_has(&run->needs, names[i]) && !rows_rare(rows, names[i]))
 			rows_stored(rows, names[i]);
 	return rows->failed;
 }

@@ -1,6 +1,7 @@
 #include "aggregator/query/rows.h"
 
 #include "common/base/check.h"
+#include "common/base/hash.h"
 #include "common/base/num.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -32,34 +33,78 @@ static int fail_memory(struct rows *rows)
 	return fail(rows, -ENOMEM, "the columns of one block do not fit in memory");
 }
 
+/* So many fields are looked through; more are hashed. */
+#define FIELDS_FEW 24
+
+static void put_slot(struct rows *rows, size_t field)
+{
+	size_t mask = rows->nslots - 1, at = hash64(rows->fields[field].name) & mask;
+
+	while (rows->slots[at])
+		at = (at + 1) & mask;
+	rows->slots[at] = (uint32_t)field + 1;
+}
+
+/* Slots for the room that there is for fields, and twice that; without memory there are none. */
+static void hash_fields(struct rows *rows)
+{
+	rows->slots = NULL;
+	if (rows->nfields < FIELDS_FEW)
+		return;
+	for (rows->nslots = 64; rows->nslots < 2 * rows->capfields;)
+		rows->nslots *= 2;
+	rows->slots = ARENA_ARRAY(rows->arena, uint32_t, rows->nslots);
+	for (size_t i = 0; rows->slots && i < rows->nfields; i++)
+		put_slot(rows, i);
+}
+
 static struct rows_field *find(const struct rows *rows, struct span name)
 {
-	for (size_t i = 0; i < rows->nfields; i++)
-		if (span_eq(rows->fields[i].name, name))
-			return &rows->fields[i];
+	if (!rows->slots) {
+		for (size_t i = 0; i < rows->nfields; i++)
+			if (span_eq(rows->fields[i].name, name))
+				return &rows->fields[i];
+		return NULL;
+	}
+	size_t mask = rows->nslots - 1, at = hash64(name) & mask;
+
+	for (; rows->slots[at]; at = (at + 1) & mask) {
+		struct rows_field *field = &rows->fields[rows->slots[at] - 1];
+
+		if (span_eq(field->name, name))
+			return field;
+	}
 	return NULL;
+}
+
+static int grow_fields(struct rows *rows, size_t cap)
+{
+	struct rows_field *fields = ARENA_ARRAY(rows->arena, struct rows_field, cap);
+
+	if (!fields)
+		return fail_memory(rows);
+	if (rows->nfields)
+		memcpy(fields, rows->fields, rows->nfields * sizeof(*fields));
+	rows->fields = fields;
+	rows->capfields = cap;
+	hash_fields(rows);
+	return 0;
 }
 
 /* A new entry at the end; good until the next one is added. */
 static struct rows_field *add_field(struct rows *rows, struct span name,
 				    enum rows_field_state state)
 {
-	if (rows->nfields == rows->capfields) {
-		size_t cap = rows->capfields ? rows->capfields * 2 : 16;
-		struct rows_field *fields = ARENA_ARRAY(rows->arena, struct rows_field, cap);
-
-		if (!fields) {
-			fail_memory(rows);
-			return NULL;
-		}
-		if (rows->nfields)
-			memcpy(fields, rows->fields, rows->nfields * sizeof(*fields));
-		rows->fields = fields;
-		rows->capfields = cap;
-	}
+	if (rows->nfields == rows->capfields &&
+	    grow_fields(rows, rows->capfields ? rows->capfields * 2 : 16) < 0)
+		return NULL;
 	struct rows_field *field = &rows->fields[rows->nfields++];
 
 	*field = (struct rows_field){.name = name, .source = name, .state = state};
+	if (rows->slots)
+		put_slot(rows, rows->nfields - 1);
+	else if (rows->nfields == FIELDS_FEW)
+		hash_fields(rows);
 	return field;
 }
 
@@ -162,6 +207,16 @@ static void load(struct rows *rows, struct rows_field *field)
 	field->column = column;
 }
 
+static void make_column(struct rows *rows, struct rows_field *field)
+{
+	field->state = ROWS_LOADED;
+	if (column_of_rare(field->rare, rows->n, rows->arena, &field->column) < 0) {
+		fail_memory(rows);
+		column_init_empty(&field->column, field->name, rows->n);
+	}
+	field->column.name = field->name;
+}
+
 static struct rows_field *loaded(struct rows *rows, struct span name)
 {
 	struct rows_field *field = find_or_lazy(rows, name);
@@ -170,6 +225,8 @@ static struct rows_field *loaded(struct rows *rows, struct span name)
 		return NULL;
 	if (field->state == ROWS_LAZY)
 		load(rows, field);
+	if (field->state == ROWS_RARE)
+		make_column(rows, field);
 	return field->state == ROWS_LOADED ? field : NULL;
 }
 
@@ -279,13 +336,52 @@ struct span rows_text(struct rows *rows, struct span name, uint32_t row)
 	return text;
 }
 
+const struct rare_column *rows_rare(const struct rows *rows, struct span name)
+{
+	const struct rows_field *field = find(rows, name);
+
+	return field && field->state == ROWS_RARE ? field->rare : NULL;
+}
+
+const struct rows_field *rows_field(const struct rows *rows, struct span name)
+{
+	return find(rows, name);
+}
+
+/* The block's rare fields of these rows become entries. */
+static int list_rare(struct rows *rows)
+{
+	const struct rare_column *rare;
+	struct row_block *block = rows->block;
+	size_t n = 0;
+
+	if (!rows->open || !block || !block->ops->rare || rows->lists_rare)
+		return 0;
+	int r = block->ops->rare(block, rows->picked, rows->n, rows->arena, &rare, &n, &rows->err);
+
+	if (r < 0)
+		return rows->failed = r;
+	if (n && grow_fields(rows, rows->nfields + n) < 0)
+		return rows->failed;
+	for (size_t i = 0; i < n; i++) {
+		struct rows_field *field = find(rows, rare[i].name);
+
+		if (!field) {
+			field = add_field(rows, rare[i].name, ROWS_RARE);
+			field->rare = &rare[i];
+		}
+	}
+	rows->lists_rare = true;
+	return 0;
+}
+
 int rows_names(struct rows *rows, const struct span **ret_names, size_t *ret_n)
 {
 	const struct span *stored = NULL;
 	size_t nstored = 0, n = 0;
-	int r = 0;
+	int r = list_rare(rows);
 
-	if (rows->open && rows->block)
+	if (r == 0 && rows->open && rows->block)
 		r = rows->block->ops->names(rows->block, rows->arena, &stored, &nstored,
 					    &rows->err);
 	if (r < 0)
@@ -406,6 +502,7 @@ int rows_select(struct rows *rows, const struct span *names, size_t n)
 	struct rows old = *rows;
 
 	rows->fields = NULL;
+	rows->slots = NULL;
 	rows->nfields = rows->capfields = 0;
 	for (size_t i = 0; i < n; i++) {
 		if (find(rows, names[i]))
@@ -458,18 +555,109 @@ int rows_rename(struct rows *rows, struct span from, struct span to)
 	return rows_delete(rows, from);
 }
 
-int rows_gather(struct rows *rows, const uint32_t *at, uint32_t n)
+static bool ascends(const uint32_t *at, uint32_t n)
 {
+	for (uint32_t i = 1; i < n; i++)
+		if (at[i] <= at[i - 1])
+			return false;
+	return true;
+}
+
+/* The first of the rare rows that is not before `row`. */
+static uint32_t first_from(const struct rare_column *rare, uint32_t row)
+{
+	uint32_t low = 0, high = rare->n;
+
+	while (low < high) {
+		uint32_t mid = low + (high - low) / 2;
+
+		if (rare->rows[mid] < row)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/* The values of rows at[0 … n-1], which ascend. */
+static int gather_rare(struct rows *rows, struct rows_field *field, const uint32_t *at, uint32_t n)
+{
+	const struct rare_column *from = field->rare;
+	uint32_t first = n ? first_from(from, at[0]) : 0;
+	uint32_t end = n ? first_from(from, at[n - 1] + 1) : 0;
+	struct rare_column *to = ARENA_NEW(rows->arena, struct rare_column);
+	uint32_t *places = arena_alloc(rows->arena, (end - first) * sizeof(*places));
+	struct span *texts = arena_alloc(rows->arena, (end - first) * sizeof(*texts));
+
+	if (!to || !places || !texts)
+		return fail_memory(rows);
+	*to = (struct rare_column){.name = from->name, .rows = places, .texts = texts};
+	for (uint32_t i = first, low = 0; i < end; i++) {
+		uint32_t high = n;
+
+		while (low < high) {
+			uint32_t mid = low + (high - low) / 2;
+
+			if (at[mid] < from->rows[i])
+				low = mid + 1;
+			else
+				high = mid;
+		}
+		if (low == n || at[low] != from->rows[i])
+			continue;
+		places[to->n] = low;
+		texts[to->n++] = from->texts[i];
+	}
+	field->rare = to;
+	return 0;
+}
+
+/* Rare fields that no row has any more, and that would be read from the block as such. */
+static void drop_rare(struct rows *rows)
+{
+	size_t kept = 0;
+
 	for (size_t i = 0; i < rows->nfields; i++) {
+		const struct rows_field *field = &rows->fields[i];
+		bool empty = field->state == ROWS_RARE && field->rare->n == 0;
+
+		if (!empty || (rows->open && !span_eq(field->name, field->source)))
+			rows->fields[kept++] = *field;
+	}
+	if (kept == rows->nfields)
+		return;
+	rows->nfields = kept;
+	hash_fields(rows);
+}
+
+static int gather_fields(struct rows *rows, const uint32_t *at, uint32_t n)
+{
+	bool ordered = rows->lists_rare && ascends(at, n);
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < rows->nfields; i++) {
 		struct rows_field *field = &rows->fields[i];
 
-		if (field->state != ROWS_LOADED)
+		if (field->state == ROWS_RARE && ordered) {
+			r = gather_rare(rows, field, at, n);
 			continue;
-		int r = gather_column(rows, &field->column, at, n);
-
-		if (r < 0)
-			return r;
+		}
+		if (field->state == ROWS_RARE)
+			make_column(rows, field);
+		if (field->state == ROWS_LOADED)
+			r = gather_column(rows, &field->column, at, n);
 	}
+	if (r == 0 && ordered)
+		drop_rare(rows);
+	return r;
+}
+
+int rows_gather(struct rows *rows, const uint32_t *at, uint32_t n)
+{
+	int r = gather_fields(rows, at, n);
+
+	if (r < 0)
+		return r;
 	if (rows->block && rows->picked) {
 		uint32_t *picked = arena_alloc(rows->arena, n * sizeof(*picked));
 
@@ -513,4 +701,18 @@ int rows_slice(struct rows *rows, uint32_t from, uint32_t n)
 	for (uint32_t i = 0; i < n; i++)
 		at[i] = from + i;
 	return rows_gather(rows, at, n);
+}
+
+int rows_pick(const struct rows *rows, const uint32_t *at, uint32_t n, struct arena *arena,
+	      struct rows *ret)
+{
+	struct rows picked = *rows;
+	int r;
+
+	picked.arena = arena;
+	r = grow_fields(&picked, rows->nfields + 1);
+	r = r < 0 ? r : rows_gather(&picked, at, n);
+	if (r == 0)
+		*ret = picked;
+	return r;
 }

@@ -6,6 +6,8 @@
  *	LOADED   its values are here (struct column of common/data/column.h)
  *	LAZY     it will be read from the block when somebody asks, and gathered
  *	         for the rows that the filter picked
+ *	RARE     few rows have it: their values are here, a column is made of
+ *	         them when somebody asks
  *	HIDDEN   deleted: reads as empty
  *
  * and while `open` is set, any name that is not listed is a LAZY column of the
@@ -31,13 +33,14 @@
 
 #include "common/data/column.h"
 
-enum rows_field_state { ROWS_LOADED, ROWS_LAZY, ROWS_HIDDEN };
+enum rows_field_state { ROWS_LOADED, ROWS_LAZY, ROWS_RARE, ROWS_HIDDEN };
 
 struct rows_field {
 	struct span name;
 	struct span source; /* LAZY: the block's name of it */
 	enum rows_field_state state;
-	struct column column; /* LOADED */
+	struct column column;           /* LOADED */
+	const struct rare_column *rare; /* RARE */
 };
 
 struct rows {
@@ -45,9 +48,12 @@ struct rows {
 	struct arena *arena;
 	struct rows_field *fields;
 	size_t nfields, capfields;
+	uint32_t *slots; /* hash of the names: 1 + a place in `fields`; NULL while they are few */
+	size_t nslots;
 	struct row_block *block; /* NULL: all columns are LOADED */
 	const uint32_t *picked;  /* row of the block of each row; NULL = 0, 1, 2 … */
 	bool open;
+	bool lists_rare;    /* the block's rare fields of these rows are in `fields` */
 	uint32_t loads;     /* columns that were read from the block … */
 	uint64_t values;    /* … and their values */
 	struct column none; /* what rows_column() gives for a name that is hidden */
@@ -117,6 +123,19 @@ int rows_select(struct rows *rows, const struct span *names, size_t n);
 /* `to` is what `from` was; an existing `to` is replaced. */
 int rows_copy(struct rows *rows, struct span from, struct span to);
 int rows_rename(struct rows *rows, struct span from, struct span to);
+
+/* The rare field of that name, while no column was made of it; or NULL. */
+const struct rare_column *rows_rare(const struct rows *rows, struct span name);
+
+/* The entry of a name, or NULL: for who must know in which of the four states it is. */
+const struct rows_field *rows_field(const struct rows *rows, struct span name);
+
+/*
+ * Rows at[0 … n-1] as rows of their own, in `arena`; `rows` stay as they were,
+ * and must live as long, as must `at`.  0 or -ENOMEM.
+ */
+int rows_pick(const struct rows *rows, const uint32_t *at, uint32_t n, struct arena *arena,
+	      struct rows *ret);
 
 /* Keep the rows whose bit is set; n changes. */
 int rows_keep(struct rows *rows, const uint64_t *bits);

@@ -83,15 +83,17 @@ int group_column(const struct group *group, const struct column_entry *entry, st
 int group_verify(const struct group *group, bool deep, struct err *reterr);
 
 /*
- * The group as a row_block; the view borrows the source.  The directory is read
- * and verified by the first op that needs it, and goes when the block is
- * released: a query asks for it some times a block, and over many blocks.
+ * The group as a row_block; the view borrows the source.  The directory and the
+ * overflow column are read by the first op that needs them, and go when the block
+ * is released: a query asks for them some times a block, and over many blocks.
  */
 struct view_directory;
+struct overflow;
 struct group_view {
 	struct row_block base;
 	struct group group;
 	_Atomic(struct view_directory *) directory; /* NULL = not read */
+	_Atomic(struct overflow *) overflow;        /* the same */
 };
 void group_view_init(struct group_view *view, const struct group_source *source,
 		     const struct group_info *info);

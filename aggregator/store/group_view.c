@@ -85,34 +85,62 @@ static bool is_waiting(const struct group *group, struct span name)
 	return group->source->mem && span_eq(name, COMMIT_NAME);
 }
 
-static int load(const struct group *group, const struct directory *directory, struct span name,
+static int read_overflow(const struct group *group, const struct column_entry *entry,
+			 struct overflow *overflow)
+{
+	struct column objects;
+	int r = group_column(group, entry, &overflow->arena, &objects);
+
+	return r < 0 ? r : overflow_read(overflow, &objects);
+}
+
+/* The block's overflow; NULL = there is none.  Its memory is of the arena's budget. */
+static int overflow_of(struct row_block *block, const struct directory *directory,
+		       const struct arena *arena, const struct overflow **ret)
+{
+	struct group_view *view = view_of(block);
+	const struct column_entry *entry = directory_find(directory, OVERFLOW_NAME);
+	struct overflow *read = atomic_load(&view->overflow);
+
+	if (entry && !read) {
+		int r = overflow_new(arena->shared, &read);
+
+		if (r < 0)
+			return r;
+		r = read_overflow(&view->group, entry, read);
+		if (r < 0) {
+			overflow_free(read);
+			return r;
+		}
+		read = overflow_keep(&view->overflow, read);
+	}
+	*ret = read;
+	return 0;
+}
+
+static int load(struct row_block *block, const struct directory *directory, struct span name,
 		struct arena *arena, struct column *ret)
 {
+	const struct group *group = group_of(block);
+	const struct overflow *overflow = NULL;
 	bool id = span_eq(name, SPAN("_stream_id"));
 	const struct column_entry *entry = directory_find(directory, id ? SPAN("_stream") : name);
-	int r;
 
 	if (is_waiting(group, name)) {
 		column_init_empty(ret, name, group->info.nrows);
 		return 0;
 	}
-	if (entry) {
-		r = group_column(group, entry, arena, ret);
-		return r < 0 || !id ? r : stream_id_column(ret, arena);
-	}
-	entry = directory_find(directory, OVERFLOW_NAME);
-	if (!entry) {
-		column_init_empty(ret, name, group->info.nrows);
-		return 0;
-	}
-	struct column overflow;
-	struct arena scratch;
+	int r = entry ? group_column(group, entry, arena, ret)
+		      : overflow_of(block, directory, arena, &overflow);
 
-	arena_init(&scratch, OVERFLOW_SCRATCH);
-	r = group_column(group, entry, &scratch, &overflow);
-	r = r < 0 ? r : overflow_column(&overflow, name, &scratch, arena, ret);
-	arena_release(&scratch);
-	return r;
+	if (r < 0)
+		return r;
+	if (entry)
+		return id ? stream_id_column(ret, arena) : 0;
+	if (overflow)
+		return overflow_column(overflow, name, arena, ret);
+	column_init_empty(ret, name, group->info.nrows);
+	return 0;
 }
 
 static int view_load(struct row_block *block, struct span name, struct arena *arena,
@@ -121,28 +149,19 @@ static int view_load(struct row_block *block, struct span name, struct arena *ar
 	const struct directory *directory;
 	int r = directory_of(block, &directory);
 
-	r = r < 0 ? r : load(group_of(block), directory, name, arena, ret);
+	r = r < 0 ? r : load(block, directory, name, arena, ret);
 	return r < 0 ? explain(reterr, r, name) : 0;
 }
 
-static int add_names(const struct group *group, const struct directory *directory,
-		     struct arena *arena, struct names *names)
+static int add_names(const struct directory *directory, struct names *names)
 {
 	int r = names_add(names, SPAN("_stream_id"));
 
 	for (size_t i = 0; r == 0 && i < directory->ncolumns; i++) {
-		const struct column_entry *entry = &directory->columns[i];
-		struct column overflow;
+		struct span name = directory->columns[i].name;
 
-		if (span_eq(entry->name, COMMIT_NAME))
-			continue;
-		if (!span_eq(entry->name, OVERFLOW_NAME)) {
-			r = names_add(names, entry->name);
-			continue;
-		}
-		r = group_column(group, entry, arena, &overflow);
-		r = r < 0 ? r : column_make(&overflow, arena);
-		r = r < 0 ? r : overflow_names(&overflow, names);
+		if (!span_eq(name, COMMIT_NAME) && !span_eq(name, OVERFLOW_NAME))
+			r = names_add(names, name);
 	}
 	return r;
 }
@@ -155,10 +174,25 @@ static int view_names(struct row_block *block, struct arena *arena, const struct
 	int r = directory_of(block, &directory);
 
 	names_init(&names, arena);
-	r = r < 0 ? r : add_names(group_of(block), directory, arena, &names);
+	r = r < 0 ? r : add_names(directory, &names);
 	r = r < 0 ? r : names_list(&names, ret_names, ret_n);
 	names_release(&names);
 	return r < 0 ? explain(reterr, r, SPAN("names")) : 0;
+}
+
+static int view_rare(struct row_block *block, const uint32_t *at, uint32_t n, struct arena *arena,
+		     const struct rare_column **ret, size_t *ret_n, struct err *reterr)
+{
+	const struct directory *directory;
+	const struct overflow *overflow = NULL;
+	int r = directory_of(block, &directory);
+
+	r = r < 0 ? r : overflow_of(block, directory, arena, &overflow);
+	if (r == 0 && overflow)
+		r = overflow_rare(overflow, at, n, arena, ret, ret_n);
+	else
+		*ret_n = 0;
+	return r < 0 ? explain(reterr, r, OVERFLOW_NAME) : 0;
 }
 
 static bool value_has(struct span value, uint64_t token)
@@ -246,6 +280,7 @@ static void view_release(struct row_block *block)
 static const struct row_block_ops view_ops = {
 	.load = view_load,
 	.names = view_names,
+	.rare = view_rare,
 	.may_have_tokens = view_may_have_tokens,
 	.range = view_range,
 	.release = view_release,
@@ -267,4 +302,5 @@ void group_view_init(struct group_view *view, const struct group_source *source,
 void group_view_release(struct group_view *view)
 {
 	directory_free(atomic_exchange(&view->directory, NULL));
+	overflow_free(atomic_exchange(&view->overflow, NULL));
 }

@@ -97,10 +97,14 @@ int memtable_add_column(struct memtable *table, uint32_t first, uint32_t n, stru
 			const struct span *texts, uint8_t types);
 
 /* The rows so far, as a block to query; the view does not hold a reference. */
+struct overflow;
 struct mem_view {
 	struct row_block base;
 	struct memtable *table;
+	_Atomic(struct overflow *) overflow; /* NULL = not read */
 };
 void mem_view_init(struct mem_view *view, struct memtable *table);
+/* Frees what the view holds; may be called more than once. */
+void mem_view_release(struct mem_view *view);
 
 #endif

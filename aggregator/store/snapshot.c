@@ -173,8 +173,10 @@ void store_snapshot_free(struct store_snapshot *public)
 	struct snapshot *snap =
 		(struct snapshot *)((char *)public - offsetof(struct snapshot, public));
 
-	for (size_t i = 0; i < snap->ntables; i++)
+	for (size_t i = 0; i < snap->ntables; i++) {
+		mem_view_release(&snap->tables[i]);
 		memtable_unref(snap->tables[i].table);
+	}
 	for (size_t i = 0; i < snap->ngroups; i++)
 		group_view_release(&snap->groups[i]);
 	for (size_t i = 0; i < snap->nparts; i++)

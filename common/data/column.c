@@ -132,6 +132,11 @@ const struct span *column_texts(struct column *column, struct arena *arena)
 
 	if (!texts)
 		return NULL;
+	if (column->kind == COLUMN_DICT) {
+		for (uint32_t row = 0; row < column->nrows; row++)
+			texts[row] = column->dict[column->codes[row]];
+		return column->texts = texts;
+	}
 	for (uint32_t row = 0; row < column->nrows; row++) {
 		struct span text = column_text(column, row, scratch);
 
@@ -141,4 +146,55 @@ const struct span *column_texts(struct column *column, struct arena *arena)
 	}
 	column->texts = texts;
 	return texts;
+}
+
+#define DICT_MAX 256
+
+/* The values as a dictionary, where the empty text is number 0; 0 = too many of them. */
+static uint32_t number_values(const struct rare_column *rare, struct span *dict, uint8_t *codes)
+{
+	uint32_t ndict = 1;
+
+	dict[0] = SPAN("");
+	for (uint32_t i = 0; i < rare->n; i++) {
+		uint32_t code = 0;
+
+		while (code < ndict && !span_eq(dict[code], rare->texts[i]))
+			code++;
+		if (code == DICT_MAX)
+			return 0;
+		if (code == ndict)
+			dict[ndict++] = rare->texts[i];
+		codes[rare->rows[i]] = (uint8_t)code;
+	}
+	return ndict;
+}
+
+int column_of_rare(const struct rare_column *rare, uint32_t nrows, struct arena *arena,
+		   struct column *ret)
+{
+	struct span dict[DICT_MAX];
+	uint8_t *codes = ARENA_ARRAY(arena, uint8_t, nrows);
+	uint32_t ndict = codes ? number_values(rare, dict, codes) : 0;
+
+	*ret = (struct column){.name = rare->name, .nrows = nrows};
+	if (!ndict) {
+		struct span *texts = ARENA_ARRAY(arena, struct span, nrows);
+
+		for (uint32_t i = 0; texts && i < rare->n; i++)
+			texts[rare->rows[i]] = rare->texts[i];
+		ret->kind = COLUMN_TEXT;
+		ret->texts = texts;
+		return texts ? 0 : -ENOMEM;
+	}
+	struct span *kept = arena_alloc(arena, ndict * sizeof(*kept));
+
+	if (!kept)
+		return -ENOMEM;
+	memcpy(kept, dict, ndict * sizeof(*kept));
+	ret->kind = COLUMN_DICT;
+	ret->codes = codes;
+	ret->dict = kept;
+	ret->ndict = ndict;
+	return 0;
 }

@@ -111,6 +111,18 @@ int column_make(struct column *column, struct arena *arena);
 /* All values as an array of texts, made once; NULL where column_make() fails. */
 const struct span *column_texts(struct column *column, struct arena *arena);
 
+/* A field that few rows have: row rows[i] has texts[i], `rows` ascend. */
+struct rare_column {
+	struct span name;
+	uint32_t n;
+	const uint32_t *rows;
+	const struct span *texts;
+};
+
+/* The same over all `nrows` rows: a DICT, or a TEXT where values are many.  0 or -ENOMEM. */
+int column_of_rare(const struct rare_column *rare, uint32_t nrows, struct arena *arena,
+		   struct column *ret);
+
 struct row_block;
 
 struct row_block_ops {
@@ -120,9 +132,16 @@ struct row_block_ops {
 	 */
 	int (*load)(struct row_block *block, struct span name, struct arena *arena,
 		    struct column *ret, struct err *reterr);
-	/* The names of all fields that some row has; in the arena or the block. */
+	/* The names of all fields that some row has, but for rare ones; in the arena or the block. */
 	int (*names)(struct row_block *block, struct arena *arena, const struct span **ret_names,
 		     size_t *ret_n, struct err *reterr);
+	/*
+	 * The fields that names() leaves out, since they are many and each is rare:
+	 * those that some of the rows at[0 … n-1] (NULL = the first n) has, as columns
+	 * of these n rows.  Arrays are in the arena, texts in the block.  NULL = none.
+	 */
+	int (*rare)(struct row_block *block, const uint32_t *at, uint32_t n, struct arena *arena,
+		    const struct rare_column **ret, size_t *ret_n, struct err *reterr);
 	/*
 	 * False when certainly no row's field has all these tokens (hash64 of each
 	 * word, see lang/token.h).  NULL = can't tell.

@@ -239,6 +239,18 @@ static int count_column(struct facets_worker *worker, struct stage *stage,
 	return r;
 }
 
+/* A field that few rows have: nothing is made of its values. */
+static int count_rare(struct facets_worker *worker, struct stage *stage, struct span name,
+		      const struct rare_column *rare)
+{
+	struct facet *facet = find_facet(worker, name);
+	int r = facet ? 0 : -ENOMEM;
+
+	for (uint32_t i = 0; r >= 0 && i < rare->n; i++)
+		r = count_value(worker, stage_pipe(stage), facet, rare->texts[i], 1);
+	return r;
+}
+
 /* Nothing that rows hold can change what will be said of the field. */
 static bool is_settled(const struct facets_worker *worker, struct span name)
 {
@@ -247,14 +259,14 @@ static bool is_settled(const struct facets_worker *worker, struct span name)
 	return value && ((const struct facet *)value->ptr)->too_many;
 }
 
-/* The columns of the names, NULL where the field is settled, all read before any is counted. */
+/* The columns of the names, NULL where the field is settled or rare; all are read before any is counted. */
 static int facets_read(const struct facets_worker *worker, struct rows *rows,
 		       const struct span *names, size_t n, struct column ***ret)
 {
 	struct column **columns = ARENA_ARRAY(rows->arena, struct column *, n + 1);
 
 	for (size_t i = 0; columns && i < n && !rows->failed; i++) {
-		if (is_settled(worker, names[i]))
+		if (rows_rare(rows, names[i]) || is_settled(worker, names[i]))
 			continue;
 		columns[i] = ARENA_NEW(rows->arena, struct column);
 		if (!columns[i])
@@ -279,9 +291,14 @@ static int facets_push(struct stage *stage, unsigned number, struct rows *rows)
 	if (r == -EBADMSG)
 		return r;
 	worker->rows += rows->n;
-	for (size_t i = 0; r >= 0 && i < n; i++)
-		if (columns[i])
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		const struct rare_column *rare = rows_rare(rows, names[i]);
+
+		if (rare)
+			r = count_rare(worker, stage, names[i], rare);
+		else if (columns[i])
 			r = count_column(worker, stage, columns[i]);
+	}
 	return r == -ENOMEM ? stage_no_memory(stage) : r;
 }
 

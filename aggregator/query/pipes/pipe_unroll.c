@@ -170,15 +170,11 @@ static int unroll_push(struct stage *stage, unsigned worker, struct rows *rows)
 	int r = rows_match_if(rows, pipe->condition, &plan.bits);
 
 	for (uint32_t from = 0, run; r == 0 && from < rows->n; from += run) {
-		struct rows out = *rows;
+		struct rows out;
 		uint32_t n;
 
 		run = plan_run(pipe, &plan, from, rows->n, &n);
-		out.fields = ARENA_ARRAY(arena, struct rows_field, rows->capfields + 1);
-		if (!out.fields)
-			return -ENOMEM;
-		memcpy(out.fields, rows->fields, rows->nfields * sizeof *out.fields);
-		r = rows_gather(&out, plan.at, n);
+		r = rows_pick(rows, plan.at, n, arena, &out);
 		if (r >= 0)
 			r = set_fields(pipe, &plan, &out, from, run);
 		if (r >= 0)
