@@ -2,7 +2,8 @@
 
 #include <errno.h>
 
-#define PUSH_ROWS 4096
+#define PUSH_ROWS  4096
+#define PUSH_CELLS (1u << 20) /* rows of very many columns go on in fewer rows */
 
 void kept_init(struct kept *kept)
 {
@@ -238,24 +239,30 @@ static int gather_name(const struct kept *kept, uint32_t number, const struct ke
 	struct arena *arena = rows->arena;
 	const struct column **columns =
 		ARENA_ARRAY(arena, const struct column *, kept->batches.len + 1);
-	struct span *texts = arena_alloc(arena, (n + 1) * sizeof(*texts));
 	struct span name = kept->names.ptr[number];
 	bool any = false;
 
-	if (!columns || !texts)
+	if (!columns)
 		return -ENOMEM;
 	for (size_t i = 0; i < kept->batches.len; i++)
 		columns[i] = numbered_column(&kept->batches.ptr[i], number);
+	for (size_t i = 0; i < n && !any; i++)
+		any = columns[refs[i].batch];
+	if (!any)
+		return 0;
+	struct span *texts = arena_alloc(arena, (n + 1) * sizeof(*texts));
+
+	if (!texts)
+		return -ENOMEM;
 	/* A span is as large as two times, so the array serves for either. */
 	if (gather_times(kept, refs, n, columns, (int64_t *)texts))
 		return rows_set_times(rows, name, (int64_t *)texts);
 	for (size_t i = 0; i < n; i++) {
 		const struct column *column = columns[refs[i].batch];
 
-		any |= column != NULL;
 		texts[i] = column ? value_of(column, refs[i].row, arena) : (struct span){0};
 	}
-	return any ? rows_set_texts(rows, name, texts) : 0;
+	return rows_set_texts(rows, name, texts);
 }
 
 int kept_rows(const struct kept *kept, const struct kept_ref *refs, size_t n, struct arena *arena,
@@ -273,13 +280,15 @@ int kept_push(const struct kept *kept, const struct kept_ref *refs, size_t n, st
 	      int (*change)(void *ctx, struct rows *rows, size_t first), void *ctx)
 {
 	struct arena *arena = stage_rows_arena(stage, 0);
+	size_t size = PUSH_CELLS / (kept->names.len + 1) + 1;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < n; i += PUSH_ROWS) {
+	size = size < PUSH_ROWS ? size : PUSH_ROWS;
+	for (size_t i = 0; r == 0 && i < n; i += size) {
 		struct rows rows;
 
 		arena_reset(arena);
-		r = kept_rows(kept, refs + i, n - i < PUSH_ROWS ? n - i : PUSH_ROWS, arena, &rows);
+		r = kept_rows(kept, refs + i, n - i < size ? n - i : size, arena, &rows);
 		if (r >= 0 && change)
 			r = change(ctx, &rows, i);
 		if (r >= 0)

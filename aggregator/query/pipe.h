@@ -64,6 +64,8 @@ struct pipe_ops {
 	bool lazy;
 	/* Hands each row on as it came, fields hidden or not, or drops it. */
 	bool picks;
+	/* Wants the rows of a block in one push, also where they have very many fields. */
+	bool whole;
 
 	/*
 	 * The lexer stands behind the name; leave it at the end of the pipe's text.

@@ -1,12 +1,16 @@
 /* The chain of stages: handing rows on, memory, errors. */
 #include "aggregator/query/filter_exec.h"
 #include "aggregator/query/run.h"
+#include "common/base/cleanup.h"
 #include "common/base/clock.h"
 #include "common/base/num.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#define FIELDS_MANY 128 /* rows of fewer fields go on as they are */
+#define PART_MIN    64
 
 static struct span stage_name(const struct stage *stage)
 {
@@ -23,6 +27,54 @@ static int push_failed(struct stage *stage, const struct rows *rows, int code)
 	return run_fail(stage->run, code, rows->failed ? rows->err.text : NULL);
 }
 
+/*
+ * How many of the rows may go on at a time: to have a text of each field of each
+ * row, which is what most stages come to, then takes a quarter of the query's memory.
+ */
+static uint32_t rows_at_a_time(struct stage *stage, const struct rows *rows)
+{
+	size_t cells = stage_budget(stage)->limit / (4 * sizeof(struct span));
+	size_t n = cells / (rows->nfields + 1);
+
+	if (rows->nfields < FIELDS_MANY || stage->ops->whole || n >= rows->n)
+		return rows->n;
+	return n < PART_MIN ? PART_MIN : (uint32_t)n;
+}
+
+static int push_rows(struct stage *stage, unsigned worker, struct rows *rows)
+{
+	int r = stage->ops->push(stage, worker, rows);
+
+	return r >= 0 && rows->failed ? rows->failed : r;
+}
+
+/* One part after the other, each with the rare fields that its rows have. */
+static int push_parts(struct stage *stage, unsigned worker, struct rows *rows, uint32_t size)
+{
+	_cleanup_(arena_release) struct arena arena;
+	uint32_t *at = ARENA_ARRAY(rows->arena, uint32_t, size);
+	int r = at ? 0 : -ENOMEM;
+
+	arena_init(&arena, SIZE_MAX / 4);
+	arena.shared = stage_budget(stage);
+	for (uint32_t first = 0; r == 0 && first < rows->n; first += size) {
+		uint32_t n = rows->n - first < size ? rows->n - first : size;
+		struct rows part;
+
+		arena_reset(&arena);
+		for (uint32_t i = 0; i < n; i++)
+			at[i] = first + i;
+		r = rows_pick(rows, at, n, &arena, &part);
+		if (r < 0)
+			break;
+		r = push_rows(stage, worker, &part);
+		rows->failed = part.failed;
+		rows->err = part.err;
+		r = r == 0 ? stage_stopped(stage) : r;
+	}
+	return r;
+}
+
 int stage_push(struct stage *stage, unsigned worker, struct rows *rows)
 {
 	int r;
@@ -34,9 +86,10 @@ int stage_push(struct stage *stage, unsigned worker, struct rows *rows)
 	if (rows->n == 0)
 		return 0;
 	atomic_store_explicit(&stage->seen, true, memory_order_relaxed);
-	r = stage->ops->push(stage, worker, rows);
-	if (r >= 0 && rows->failed)
-		r = rows->failed;
+	uint32_t size = rows_at_a_time(stage, rows);
+
+	r = size == rows->n ? push_rows(stage, worker, rows)
+			    : push_parts(stage, worker, rows, size);
 	if (r == -EBADMSG && rows->failed == r && stage->ops->lazy)
 		return r;
 	if (r < 0)

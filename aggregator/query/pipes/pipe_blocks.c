@@ -75,6 +75,7 @@ static int blocks_count_finish(struct stage *stage)
 const struct pipe_ops pipe_blocks_count_ops = {
 	.names = "blocks_count",
 	.lists = true,
+	.whole = true,
 	.parse = blocks_count_parse,
 	.print = blocks_count_print,
 	.needs = blocks_count_needs,
@@ -183,6 +184,7 @@ static int block_stats_push(struct stage *stage, unsigned worker, struct rows *r
 const struct pipe_ops pipe_block_stats_ops = {
 	.names = "block_stats",
 	.lists = true,
+	.whole = true,
 	.streams = true,
 	.parse = block_stats_parse,
 	.print = block_stats_print,
