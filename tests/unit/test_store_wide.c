@@ -1,0 +1,247 @@
+/*
+ * Fields beyond the columns of a group: rows with thousands of keys, each of
+ * them rare, are found and shown like others, in memory, sealed and committed,
+ * within the memory of a query, and in a time that grows with the rows.
+ */
+#include "tests/unit/query_fixture.h"
+#include "tests/unit/store_fixture.h"
+
+#include "common/base/clock.h"
+#include "common/base/num.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define ROWS 5000
+#else
+#define ROWS 60000
+#endif
+#define KEYS_A_ROW 10
+#define KEYS_MAX   20000
+#define SOON_NS    (60 * NS_PER_SEC) /* linear takes a second, quadratic an hour */
+
+/* What is in the store, told without it. */
+struct model {
+	uint32_t nkeys;
+	uint64_t hits[KEYS_MAX]; /* rows that have the key */
+};
+
+static void add_row(struct store *store, struct model *model, uint32_t row, uint64_t *seed)
+{
+	static const struct span labels[] = {{"service", 7}, {"t", 1}};
+	struct field fields[KEYS_A_ROW + 1] = {
+		{.key = SPAN("n"), .type = VALUE_NUMBER},
+	};
+	char names[KEYS_A_ROW][32], number[NUM_TEXT_MAX], values[KEYS_A_ROW][32];
+	uint32_t keys[KEYS_A_ROW], n = 0;
+	struct store_stream *stream;
+
+	fields[0].text = span_of(number, num_format_u64(number, row));
+	while (n < KEYS_A_ROW) {
+		uint32_t key = (uint32_t)(next_random(seed) % model->nkeys), i = 0;
+
+		while (i < n && keys[i] != key)
+			i++;
+		if (i < n)
+			continue;
+		keys[n] = key;
+		snprintf(names[n], sizeof(names[n]), "key%05u", key);
+		snprintf(values[n], sizeof(values[n]), "v%u", (unsigned)(row % 7));
+		fields[n + 1] = (struct field){.key = span_cstr(names[n]),
+					       .type = VALUE_STRING,
+					       .text = span_cstr(values[n])};
+		model->hits[key]++;
+		n++;
+	}
+	struct record rec = {
+		.time_ns = row * NS_PER_MS, .fields = fields, .nfields = KEYS_A_ROW + 1};
+
+	assert_int_equal(store_stream_get(store, labels, 2, &stream), 0);
+	assert_int_equal(store_append(store, stream, &rec), 0);
+}
+
+static uint64_t number_of(struct span text, uint64_t below)
+{
+	uint64_t n;
+
+	assert_int_equal(num_parse_u64(text, &n), 0);
+	assert_true(n < below);
+	return n;
+}
+
+/* What the sink counted: cells by key, and rows. */
+struct seen {
+	uint64_t rows, cells;
+	uint64_t hits[KEYS_MAX];
+	uint64_t wrong; /* values that their row does not have */
+};
+
+static int count_cells(void *ctx, struct rows *rows)
+{
+	struct seen *seen = ctx;
+	const struct span *names, *numbers = rows_texts(rows, SPAN("n"));
+	size_t n;
+
+	assert_int_equal(rows_names(rows, &names, &n), 0);
+	for (size_t i = 0; i < n; i++) {
+		if (!span_starts(names[i], SPAN("key")))
+			continue;
+		uint64_t key = number_of(span_skip(names[i], 3), KEYS_MAX);
+		const struct span *texts = rows_texts(rows, names[i]);
+
+		for (uint32_t row = 0; row < rows->n; row++) {
+			if (!texts[row].len)
+				continue;
+			seen->wrong +=
+				texts[row].len != 2 || (uint64_t)(texts[row].ptr[1] - '0') !=
+							       number_of(numbers[row], ROWS) % 7;
+			seen->hits[key]++;
+			seen->cells++;
+		}
+	}
+	seen->rows += rows->n;
+	return 0;
+}
+
+/* Run with the memory that a query has by default. */
+static void run(struct store *store, const char *text, query_sink_fn *sink, void *ctx)
+{
+	struct query_result result;
+	struct query_source *source;
+	struct query *query;
+	struct err err = {.text = ""};
+	int64_t start_ns = clock_mono_ns();
+
+	assert_int_equal(source_store_open(store, &source), 0);
+	if (query_parse(span_cstr(text), NOW_NS, &query_lang_ops, &query, &err) < 0)
+		fail_msg("%s: %s", text, err.text);
+	if (query_execute(query, &(struct query_conf){.threads = 2}, source, sink, ctx, &result,
+			  &err) < 0)
+		fail_msg("%s: %s", text, err.text);
+	assert_false(result.partial);
+	if (clock_mono_ns() - start_ns > SOON_NS)
+		fail_msg("%s took %lld ms", text,
+			 (long long)((clock_mono_ns() - start_ns) / NS_PER_MS));
+	query_free(query);
+	query_result_release(&result);
+	source_close(source);
+}
+
+static void expect_all(struct store *store, const struct model *model, const char *text)
+{
+	struct seen *seen = calloc(1, sizeof(*seen));
+
+	assert_non_null(seen);
+	run(store, text, count_cells, seen);
+	assert_int_equal(seen->rows, ROWS);
+	assert_int_equal(seen->cells, ROWS * KEYS_A_ROW);
+	assert_int_equal(seen->wrong, 0);
+	assert_memory_equal(seen->hits, model->hits, sizeof(seen->hits));
+	free(seen);
+}
+
+/* {field_name or name, hits} of the answer, added up by key. */
+static int count_names(void *ctx, struct rows *rows)
+{
+	struct seen *seen = ctx;
+	const struct span *hits = rows_texts(rows, SPAN("hits"));
+	const struct span *names = rows_texts(rows, SPAN("name"));
+
+	for (uint32_t row = 0; row < rows->n; row++) {
+		struct span name =
+			names[row].len ? names[row] : rows_text(rows, SPAN("field_name"), row);
+		if (!span_starts(name, SPAN("key")))
+			continue;
+		seen->hits[number_of(span_skip(name, 3), KEYS_MAX)] +=
+			number_of(hits[row], ROWS + 1);
+	}
+	return 0;
+}
+
+static void expect_names(struct store *store, const struct model *model, const char *text)
+{
+	struct seen *seen = calloc(1, sizeof(*seen));
+
+	assert_non_null(seen);
+	run(store, text, count_names, seen);
+	assert_memory_equal(seen->hits, model->hits, sizeof(seen->hits));
+	free(seen);
+}
+
+static int count_rows(void *ctx, struct rows *rows)
+{
+	*(uint64_t *)ctx += rows->n;
+	return 0;
+}
+
+/* One key by name, also in a filter; the last keys are beyond the columns. */
+static void expect_one(struct store *store, const struct model *model, uint32_t key)
+{
+	uint64_t rows = 0;
+	char text[64];
+
+	snprintf(text, sizeof(text), "key%05u:v*", key);
+	run(store, text, count_rows, &rows);
+	assert_int_equal(rows, model->hits[key]);
+}
+
+static void check(struct store *store, const struct model *model)
+{
+	static const char *const all[] = {"*", "* | fields *", "* | limit 1000000",
+					  "* | delete none", "* | filter n:*"};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+		expect_all(store, model, all[i]);
+	expect_names(store, model, "* | field_names");
+	expect_names(store, model, "* | facets 10");
+	expect_one(store, model, 0);
+	expect_one(store, model, model->nkeys - 1);
+	uint64_t rows = 0;
+
+	run(store, "key*:v3", count_rows, &rows);
+	assert_int_equal(rows, ROWS / 7 + (ROWS % 7 > 3));
+	run(store, "no_such_key:v*", count_rows, &rows);
+	assert_int_equal(rows, ROWS / 7 + (ROWS % 7 > 3));
+}
+
+static void keys_are_shown(uint32_t nkeys)
+{
+	const struct store_conf conf = {.no_background = true};
+	struct model *model = calloc(1, sizeof(*model));
+	uint64_t seed = nkeys;
+	char path[SCRATCH_MAX];
+
+	scratch_make(path);
+	struct store *store = open_store(path, &conf);
+
+	assert_non_null(model);
+	model->nkeys = nkeys;
+	for (uint32_t row = 0; row < ROWS; row++)
+		add_row(store, model, row, &seed);
+	check(store, model);
+	assert_int_equal(commit_at(store, 1, NULL), 0);
+	check(store, model);
+	store_close(store);
+	free(model);
+	scratch_remove(path);
+}
+
+static void three_thousand_keys(void **state)
+{
+	(void)state;
+	keys_are_shown(3000);
+}
+
+static void twenty_thousand_keys(void **state)
+{
+	(void)state;
+	keys_are_shown(KEYS_MAX);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(three_thousand_keys),
+		cmocka_unit_test(twenty_thousand_keys),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
