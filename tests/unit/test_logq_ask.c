@@ -39,27 +39,27 @@ static int parse(const char *line, struct option_mem *mem, struct options *opts)
 	return logq_options_parse(argc, argv, mem, opts);
 }
 
-#define LAST5 "service:=payment err | sort by (_time desc, \"log.offset\" desc) limit 5"
+#define LAST5 "service:=payment err | sort by (_time desc, log.offset desc) limit 5"
 
 static const struct {
 	const char *line, *query; /* as --print-query prints it */
 } queries[] = {
-	{"-S 1h", "* | sort by (_time, \"log.offset\")"},
-	{"-S 1h error", "error | sort by (_time, \"log.offset\")"},
-	{"-S 1h error timeout", "error timeout | sort by (_time, \"log.offset\")"},
-	{"-S 1h -u payment a or b", "service:=payment (a or b) | sort by (_time, \"log.offset\")"},
-	{"-S 1h -u pay* x", "service:=pay* x | sort by (_time, \"log.offset\")"},
-	{"-S 1h -u a -u b", "service:=a or service:=b | sort by (_time, \"log.offset\")"},
-	{"-S 1h -p err", "level:in(ERROR, FATAL) | sort by (_time, \"log.offset\")"},
-	{"-S 1h -p 4", "level:in(ERROR, FATAL, WARN) | sort by (_time, \"log.offset\")"},
-	{"-S 1h -p info..warning", "level:in(INFO, WARN) | sort by (_time, \"log.offset\")"},
-	{"-S 1h -g a.*b", "~\"a.*b\" | sort by (_time, \"log.offset\")"},
-	{"-S 1h -v -i -g x", "!~\"(?i)x\" | sort by (_time, \"log.offset\")"},
-	{"-S 1h -v error", "!error | sort by (_time, \"log.offset\")"},
-	{"-S 1h -n 5", "* | sort by (_time desc, \"log.offset\" desc) limit 5"},
-	{"-S 1h -r", "* | sort by (_time desc, \"log.offset\" desc)"},
-	{"-S 1h -n 5 x~|~fields~a", "x | sort by (_time desc, \"log.offset\" desc) | fields a"},
-	{"-S 1h x~|~fields~a", "x | sort by (_time, \"log.offset\") | fields a"},
+	{"-S 1h", "* | sort by (_time, log.offset)"},
+	{"-S 1h error", "error | sort by (_time, log.offset)"},
+	{"-S 1h error timeout", "error timeout | sort by (_time, log.offset)"},
+	{"-S 1h -u payment a or b", "service:=payment (a or b) | sort by (_time, log.offset)"},
+	{"-S 1h -u pay* x", "service:=pay* x | sort by (_time, log.offset)"},
+	{"-S 1h -u a -u b", "service:=a or service:=b | sort by (_time, log.offset)"},
+	{"-S 1h -p err", "level:in(ERROR, FATAL) | sort by (_time, log.offset)"},
+	{"-S 1h -p 4", "level:in(ERROR, FATAL, WARN) | sort by (_time, log.offset)"},
+	{"-S 1h -p info..warning", "level:in(INFO, WARN) | sort by (_time, log.offset)"},
+	{"-S 1h -g a.*b", "~\"a.*b\" | sort by (_time, log.offset)"},
+	{"-S 1h -v -i -g x", "!~\"(?i)x\" | sort by (_time, log.offset)"},
+	{"-S 1h -v error", "!error | sort by (_time, log.offset)"},
+	{"-S 1h -n 5", "* | sort by (_time desc, log.offset desc) limit 5"},
+	{"-S 1h -r", "* | sort by (_time desc, log.offset desc)"},
+	{"-S 1h -n 5 x~|~fields~a", "x | sort by (_time desc, log.offset desc) | fields a"},
+	{"-S 1h x~|~fields~a", "x | sort by (_time, log.offset) | fields a"},
 	{"-S 1h -c x", "x | stats count(*) as \"count\""},
 	{"-S 1h x~|~stats~count()~n", "x | stats count(*) as n"},
 	{"-S 1h -N", "* | field_names"},
@@ -79,11 +79,11 @@ static const struct {
 	{"-S 1h -n 9 -n 5 -u payment -- err", LAST5},
 	{"-S 1h -rn 5 -u payment err", LAST5},
 	{"-S 1h --reverse --no-reverse -n 5 -u payment err", LAST5},
-	{"-S 1h --regexp=a.*b", "~\"a.*b\" | sort by (_time, \"log.offset\")"},
-	{"-S 1h --level=error", "level:in(ERROR, FATAL) | sort by (_time, \"log.offset\")"},
-	{"-S 1h -ivg x", "!~\"(?i)x\" | sort by (_time, \"log.offset\")"},
+	{"-S 1h --regexp=a.*b", "~\"a.*b\" | sort by (_time, log.offset)"},
+	{"-S 1h --level=error", "level:in(ERROR, FATAL) | sort by (_time, log.offset)"},
+	{"-S 1h -ivg x", "!~\"(?i)x\" | sort by (_time, log.offset)"},
 	{"-cS 1h x", "x | stats count(*) as \"count\""},
-	{"-S 1h -- -x", "!x | sort by (_time, \"log.offset\")"},
+	{"-S 1h -- -x", "!x | sort by (_time, log.offset)"},
 };
 
 static void test_queries(void **state)
