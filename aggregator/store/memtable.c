@@ -78,6 +78,7 @@ static int make_column(struct memtable *table, struct span name, struct mem_colu
 		return -ENOMEM;
 	slot->ptr = column;
 	vec_push(&table->columns, column);
+	table->nfields += !is_own_column(name);
 	*ret = column;
 	return 0;
 }
@@ -97,8 +98,7 @@ static int find_column(struct memtable *table, struct span name, struct mem_colu
 
 		column = slot ? slot->ptr : NULL;
 		if (!column && (name.len > FIELD_NAME_MAX ||
-				(table->columns.len >= MEMTABLE_COLUMNS &&
-				 !span_eq(name, OVERFLOW_NAME) && !span_eq(name, COMMIT_NAME)))) {
+				(table->nfields >= MEMTABLE_COLUMNS && !is_own_column(name)))) {
 			*ret = NULL;
 			return 0;
 		}

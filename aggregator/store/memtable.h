@@ -44,6 +44,12 @@
 #define COMMIT_NAME SPAN("_commit")
 #define COMMIT_NS   (100 * NS_PER_MS)
 
+/* The columns of our own count against no cap. */
+static inline bool is_own_column(struct span name)
+{
+	return span_eq(name, OVERFLOW_NAME) || span_eq(name, COMMIT_NAME);
+}
+
 struct mem_value {
 	uint32_t row, off, len;
 };
@@ -66,6 +72,7 @@ struct memtable {
 	const struct store_stream **streams;
 	int64_t min_time, max_time;
 	VEC(struct mem_column *) columns;
+	size_t nfields; /* columns that count against MEMTABLE_COLUMNS */
 	struct map by_name;
 	struct mem_column *last; /* field appended last, whose `after` is the next guess */
 	char *text;

@@ -128,7 +128,7 @@ static int load_rows(struct merger *m, const struct group *group, const struct d
 	return rows->times && rows->streams ? 0 : -EBADMSG;
 }
 
-static bool is_own(struct span name)
+static bool is_time_or_stream(struct span name)
 {
 	return span_eq(name, SPAN("_time")) || span_eq(name, SPAN("_stream"));
 }
@@ -136,15 +136,15 @@ static bool is_own(struct span name)
 /* Whether the table takes all these rows and columns. */
 static bool fits(const struct memtable *table, const struct rows *rows)
 {
-	size_t ncolumns = table->columns.len;
+	size_t nfields = table->nfields;
 
 	for (size_t i = 0; i < rows->directory->ncolumns; i++) {
 		struct span name = rows->directory->columns[i].name;
 
-		ncolumns += !is_own(name) && !span_eq(name, COMMIT_NAME) &&
-			    !map_get(&table->by_name, name);
+		nfields += !is_time_or_stream(name) && !is_own_column(name) &&
+			   !map_get(&table->by_name, name);
 	}
-	return ncolumns <= MEMTABLE_COLUMNS && rows->n <= ROW_BLOCK_MAX - table->nrows &&
+	return nfields <= MEMTABLE_COLUMNS && rows->n <= ROW_BLOCK_MAX - table->nrows &&
 	       table->text_len <= MEMTABLE_TEXT_FULL &&
 	       rows->text_bytes <= MEMTABLE_TEXT_MAX - table->text_len;
 }
@@ -158,19 +158,38 @@ static int add_rows(struct merger *m, const struct rows *rows)
 	for (size_t i = 0; r == 0 && i < directory->ncolumns; i++) {
 		const struct column_entry *entry = &directory->columns[i];
 
-		if (!is_own(entry->name))
+		if (!is_time_or_stream(entry->name))
 			r = memtable_add_column(m->table, first, rows->n, entry->name,
 						rows->columns[i].texts, entry->types);
 	}
 	return r < 0 ? fail(m, r) : 0;
 }
 
+/*
+ * Room for a stream of each of `nrows` rows.  Parts of several runs of the
+ * program may have more in all than a table of streams takes; rows that refer to
+ * the one that goes are written before.
+ */
+static int make_stream_room(struct merger *m, uint32_t nrows)
+{
+	if (m->streams.by_text.len + nrows <= STREAMS_MAX)
+		return 0;
+	int r = flush(m);
+
+	stream_table_release(&m->streams);
+	stream_table_init(&m->streams);
+	return r;
+}
+
 static int join_group(struct merger *m, const struct group *group)
 {
 	struct directory directory;
 	struct rows rows;
-	int r = group_directory(group, &m->arena, &directory);
+	int r = make_stream_room(m, group->info.nrows);
 
+	if (r < 0)
+		return r;
+	r = group_directory(group, &m->arena, &directory);
 	r = r < 0 ? r : load_rows(m, group, &directory, &rows);
 	if (r < 0)
 		return fail(m, r);

@@ -236,9 +236,108 @@ static void twenty_thousand_keys(void **state)
 	keys_are_shown(KEYS_MAX);
 }
 
+/* A part of rows with `nkeys` fields; of the same ones each time. */
+static void commit_wide(struct store *store, uint32_t nkeys, int64_t next)
+{
+	static const struct span labels[] = {{"service", 7}, {"t", 1}};
+	struct field *fields = calloc(nkeys, sizeof(*fields));
+	char(*names)[32] = calloc(nkeys, sizeof(*names));
+	struct store_stream *stream;
+
+	assert_true(fields && names);
+	for (uint32_t i = 0; i < nkeys; i++) {
+		snprintf(names[i], sizeof(names[i]), "key%05u", i);
+		fields[i] = (struct field){.key = span_cstr(names[i]),
+					   .type = VALUE_STRING,
+					   .text = span_cstr(names[i])};
+	}
+	struct record rec = {.time_ns = next, .fields = fields, .nfields = nkeys};
+
+	assert_int_equal(store_stream_get(store, labels, 2, &stream), 0);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(store_append(store, stream, &rec), 0);
+	assert_int_equal(commit_at(store, next, NULL), 0);
+	free(fields);
+	free(names);
+}
+
+static void upkeep(struct store *store)
+{
+	struct err err = {.text = ""};
+
+	if (store_upkeep(store, &err) != 1)
+		fail_msg("nothing was merged: %s", err.text);
+}
+
+/* Groups of just as many columns as one may have, and of one less and one more. */
+static void full_groups_merge(void **state)
+{
+	const struct store_conf conf = {.no_background = true};
+
+	(void)state;
+	for (uint32_t nkeys = 999; nkeys <= 1001; nkeys++) {
+		struct store_stats stats;
+		char path[SCRATCH_MAX];
+		uint64_t rows = 0;
+
+		scratch_make(path);
+		struct store *store = open_store(path, &conf);
+
+		for (int64_t i = 1; i <= 4; i++)
+			commit_wide(store, nkeys, i);
+		upkeep(store);
+		store_stats(store, &stats);
+		assert_int_equal(stats.parts, 1);
+		run(store, "key00000:key00000 key00998:key00998", count_rows, &rows);
+		assert_int_equal(rows, 40);
+		store_close(store);
+		scratch_remove(path);
+	}
+}
+
+/* More streams than a program may know at a time, of several runs of it. */
+static void many_streams_merge(void **state)
+{
+	enum { RUNS = 4, STREAMS = 20000 };
+	const struct store_conf conf = {.no_background = true};
+	struct field field = {.key = SPAN("n"), .type = VALUE_NUMBER, .text = SPAN("1")};
+	char path[SCRATCH_MAX];
+	uint64_t rows = 0;
+
+	(void)state;
+	scratch_make(path);
+	for (int64_t i = 0; i < RUNS; i++) {
+		struct store *store = open_store(path, &conf);
+
+		for (int64_t k = 0; k < STREAMS; k++) {
+			struct record rec = {.time_ns = k, .fields = &field, .nfields = 1};
+			struct store_stream *stream;
+			char name[NUM_TEXT_MAX];
+			struct span labels[] = {
+				SPAN("host"),
+				span_of(name, num_format_u64(name, (uint64_t)(i * STREAMS + k)))};
+
+			assert_int_equal(store_stream_get(store, labels, 2, &stream), 0);
+			assert_int_equal(store_append(store, stream, &rec), 0);
+		}
+		assert_int_equal(commit_at(store, i + 1, NULL), 0);
+		if (i + 1 == RUNS)
+			upkeep(store);
+		store_close(store);
+	}
+	struct store *store = open_store(path, &conf);
+
+	run(store, "{host=\"79999\"} or {host=\"0\"} n:1", count_rows, &rows);
+	assert_int_equal(rows, 2);
+	store_close(store);
+	scratch_remove(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(full_groups_merge),
+		cmocka_unit_test(many_streams_merge),
 		cmocka_unit_test(three_thousand_keys),
 		cmocka_unit_test(twenty_thousand_keys),
 	};
