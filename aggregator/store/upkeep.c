@@ -307,10 +307,14 @@ void *store_upkeep_thread(void *ctx)
 		if (r > 0 || s->stop)
 			continue;
 		struct timespec until;
+		int late = 0;
 
 		clock_gettime(CLOCK_REALTIME, &until);
 		until.tv_sec += r < 0 ? RETRY_S : IDLE_S;
-		pthread_cond_timedwait(&s->tidy, &s->lock, &until);
+		/* A commit is no reason to try at once what failed. */
+		do
+			late = pthread_cond_timedwait(&s->tidy, &s->lock, &until);
+		while (r < 0 && late == 0 && !s->stop);
 	}
 	pthread_mutex_unlock(&s->lock);
 	return NULL;
