@@ -139,31 +139,6 @@ static bool leaf_may_match(struct rows *rows, const struct filter *leaf)
 	       may_have_tokens(rows, leaf);
 }
 
-/* `foo*:bar`: some field whose name starts so matches. */
-static int match_wild(const struct filter *leaf, struct rows *rows, uint64_t *bits)
-{
-	size_t words = BITMAP_WORDS(rows->n), n;
-	uint64_t *left = ARENA_ARRAY(rows->arena, uint64_t, words * 2);
-	uint64_t *found = left ? left + words : NULL;
-	const struct span *names;
-	int r = left ? rows_names(rows, &names, &n) : -ENOMEM;
-
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < n && r >= 0; i++) {
-		if (!span_starts(names[i], leaf->field))
-			continue;
-		for (size_t w = 0; w < words; w++)
-			left[w] = bits[w] & ~found[w];
-		r = filter_match_column(leaf, rows, names[i], left);
-		for (size_t w = 0; w < words; w++)
-			found[w] |= left[w];
-	}
-	for (size_t w = 0; w < words; w++)
-		bits[w] &= found[w];
-	return r;
-}
-
 static int match_time(const struct filter *leaf, struct rows *rows, uint64_t *bits)
 {
 	struct span name = SPAN("_time");
@@ -194,9 +169,10 @@ static int match_time(const struct filter *leaf, struct rows *rows, uint64_t *bi
 	return rows->failed;
 }
 
-static int match_pair(const struct filter *leaf, struct rows *rows, uint64_t *bits)
+static int match_pair(const struct filter *leaf, struct rows *rows, struct span name,
+		      uint64_t *bits)
 {
-	const struct span *texts = rows_texts(rows, leaf->field);
+	const struct span *texts = rows_texts(rows, name);
 	const struct span *others = rows_texts(rows, leaf->text);
 	uint32_t row;
 
@@ -208,13 +184,58 @@ static int match_pair(const struct filter *leaf, struct rows *rows, uint64_t *bi
 	return rows->failed;
 }
 
-static int match_type(const struct filter *leaf, struct rows *rows, uint64_t *bits)
+static int match_type(const struct filter *leaf, struct rows *rows, struct span name,
+		      uint64_t *bits)
 {
-	const struct span *texts = rows_texts(rows, leaf->field);
+	const struct span *texts = rows_texts(rows, name);
 
 	if (texts && !span_eq(value_type_of(texts, rows->n), leaf->text))
 		bits_clear_all(bits, rows->n);
 	return rows->failed;
+}
+
+static int match_field(const struct filter *leaf, struct rows *rows, struct span name,
+		       uint64_t *bits)
+{
+	switch (filter_class(leaf)) {
+	case FILTER_ON_PAIR:
+		return match_pair(leaf, rows, name, bits);
+	case FILTER_ON_TYPE:
+		return match_type(leaf, rows, name, bits);
+	default:
+		return filter_match_column(leaf, rows, name, bits);
+	}
+}
+
+/*
+ * `foo*:bar`: a field whose name starts so has a value that matches.  What is
+ * empty is no field: else it would count which fields other rows of the block have.
+ */
+static int match_wild(const struct filter *leaf, struct rows *rows, uint64_t *bits)
+{
+	static const struct filter has_value = {.kind = FILTER_PREFIX};
+	size_t words = BITMAP_WORDS(rows->n), n;
+	uint64_t *left = ARENA_ARRAY(rows->arena, uint64_t, words * 2);
+	uint64_t *found = left ? left + words : NULL;
+	const struct span *names;
+	int r = left ? rows_names(rows, &names, &n) : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n && r >= 0; i++) {
+		if (!span_starts(names[i], leaf->field))
+			continue;
+		for (size_t w = 0; w < words; w++)
+			left[w] = bits[w] & ~found[w];
+		r = filter_match_column(&has_value, rows, names[i], left);
+		if (r >= 0)
+			r = match_field(leaf, rows, names[i], left);
+		for (size_t w = 0; w < words; w++)
+			found[w] |= left[w];
+	}
+	for (size_t w = 0; w < words; w++)
+		bits[w] &= found[w];
+	return r;
 }
 
 static int exec_leaf(const struct filter *leaf, struct rows *rows, uint64_t *bits)
@@ -230,17 +251,12 @@ static int exec_leaf(const struct filter *leaf, struct rows *rows, uint64_t *bit
 		return 0;
 	case FILTER_ON_TIME:
 		return match_time(leaf, rows, bits);
-	case FILTER_ON_PAIR:
-		return match_pair(leaf, rows, bits);
-	case FILTER_ON_TYPE:
-		return match_type(leaf, rows, bits);
 	case FILTER_ON_STREAM:
 		return filter_match_column(leaf, rows, SPAN("_stream"), bits);
-	case FILTER_ON_TEXT:
-		break;
+	default:
+		return leaf->wild ? match_wild(leaf, rows, bits)
+				  : match_field(leaf, rows, leaf->field, bits);
 	}
-	return leaf->wild ? match_wild(leaf, rows, bits)
-			  : filter_match_column(leaf, rows, leaf->field, bits);
 }
 
 struct kid {

@@ -37,13 +37,13 @@ static bool match_value(const struct filter *leaf, const struct row_view *row, s
 	return filter_match_text(leaf, text);
 }
 
-/* One of the fields whose names start so. */
+/* One of the fields whose names start so; an empty one is none. */
 static bool match_any_field(const struct filter *leaf, const struct row_view *row)
 {
 	struct span name, text;
 
 	for (size_t i = 0; row->at && row->at(row, i, &name, &text); i++)
-		if (span_starts(name, leaf->field) && match_value(leaf, row, text))
+		if (text.len && span_starts(name, leaf->field) && match_value(leaf, row, text))
 			return true;
 	return false;
 }

@@ -3,9 +3,9 @@
  *
  * AND, OR and NOT have kids; all other kinds are leaves.  A leaf looks at one
  * field (`field`; _msg if the query names none), at two (EQ_FIELD, LE_FIELD,
- * LT_FIELD: also `text`), or at all fields whose name starts with `field`
- * (`wild`: `foo*:bar`, `*:bar`).  What a leaf means is in match.h, and only
- * there.
+ * LT_FIELD: also `text`), or at all fields with a value whose name starts with
+ * `field` (`wild`: `foo*:bar`, `*:bar`).  What a leaf means is in match.h, and
+ * only there.
  *
  * All nodes, texts and arrays live in the query's arena.
  */
