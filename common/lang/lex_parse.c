@@ -23,6 +23,19 @@ static bool is_text_part(const struct lex *lex, const char *stop)
 	return lex->kind == LEX_WORD || is_glue(lex, stop);
 }
 
+/* a:b:=c   Only a field has a filter behind its colon, and `b:` stands where it is a text. */
+static int check_colon(struct lex *lex, struct span text)
+{
+	if (lex->space || !span_ends(text, SPAN(":")) ||
+	    !(lex->kind == LEX_QUOTED || lex_is_any(lex, "( [ { = != =~ ! !~ ~ < >")))
+		return 0;
+	return lex_error_at(lex, lex->pos - text.len,
+			    "`%.*s` is a text here and no field; put it in quotes and a space "
+			    "behind it if you mean the text, or write each field with a filter of "
+			    "its own: a:x b:y",
+			    SPAN_FMT(text));
+}
+
 int lex_compound(struct lex *lex, const char *what, const char *stop, struct span *ret)
 {
 	size_t start = lex->pos, end;
@@ -47,7 +60,7 @@ int lex_compound(struct lex *lex, const char *what, const char *stop, struct spa
 	if (ret->len == 1 && strchr(glue, ret->ptr[0]))
 		return lex_error_at(lex, start, "expected %s; put `%c` in quotes if you mean it",
 				    what, ret->ptr[0]);
-	return 0;
+	return check_colon(lex, *ret);
 }
 
 int lex_parse_text(struct lex *lex, const char *what, struct span *ret)
