@@ -147,8 +147,13 @@ static int read_moment(struct span text, int64_t now, struct moment *ret)
 		return -EINVAL;
 	if (span_starts(text, SPAN("now")) || text.ptr[0] == '-' || (last > '9' && last != 'Z'))
 		return parse_relative(text, now, ret) ? 0 : -EINVAL;
-	/* Four digits are a year, with or without a zone; more without a dash count seconds. */
-	if (text.len > 5 && span_chr(text, '-') < 0 && span_chr(text, '+') < 0 && last != 'Z')
+	/*
+	 * Four digits are a year, with or without a zone; more without a dash count
+	 * seconds.  Of fewer only 0 does: 5 lacks its unit.
+	 */
+	bool long_enough = text.len > 5 && span_chr(text, '-') < 0 && span_chr(text, '+') < 0;
+
+	if ((long_enough && last != 'Z') || span_eq(text, SPAN("0")))
 		return parse_unix(text, ret) ? 0 : -EINVAL;
 	return parse_calendar(text, ret);
 }
