@@ -236,7 +236,7 @@ static int find_pairs(struct join_state *state, const struct pipe_join *join, st
 	return r;
 }
 
-/* The field of the partners; a row without one keeps what it has. */
+/* The field of the partners, in rows that have no value of their own. */
 static int add_field(const struct join_state *state, size_t field, const struct pairs *pairs,
 		     struct rows *rows)
 {
@@ -248,7 +248,7 @@ static int add_field(const struct join_state *state, size_t field, const struct 
 		return -ENOMEM;
 	for (size_t i = 0; i < pairs->n; i++) {
 		texts[i] = own[i];
-		if (!pairs->theirs[i])
+		if (!pairs->theirs[i] || own[i].len)
 			continue;
 		struct kept_ref ref = state->rows.ptr[pairs->theirs[i] - 1].ref;
 		const struct column *column =
