@@ -123,7 +123,7 @@ static int parse_first(struct lex *lex, struct pipe_sort *sort)
 	sort->limit = 1;
 	sort->has_limit = true;
 	if (!lex_at_pipe_end(lex) && !lex_is_any(lex, "by ( partition rank"))
-		r = lex_parse_u64(lex, "number of rows", &sort->limit);
+		r = pipe_parse_above_zero(lex, "a number of rows", &sort->limit);
 	if (r >= 0)
 		r = parse_by(lex, sort);
 	while (r >= 0) {
