@@ -308,18 +308,12 @@ static struct span list_text(struct rows *rows, const struct column *column, uin
 {
 	struct text_list *list = column->list;
 	uint32_t number = column->numbers ? column->numbers[row] : row;
-	uint64_t *wanted = ARENA_ARRAY(rows->arena, uint64_t, BITMAP_WORDS((size_t)list->n + 1));
-	int r = wanted ? 0 : -ENOMEM;
+	struct span text = SPAN("");
+	int r = number == list->n ? 0 : text_list_some(list, &number, 1, rows->arena, &text);
 
-	if (number == list->n)
-		return SPAN("");
-	if (r == 0) {
-		bit_set(wanted, number);
-		r = text_list_make(list, wanted, rows->arena);
-	}
 	if (r < 0)
 		rows_list_failed(rows, column->name, r);
-	return r < 0 ? SPAN("") : list->texts[number];
+	return r < 0 ? SPAN("") : text;
 }
 
 struct span rows_text(struct rows *rows, struct span name, uint32_t row)

@@ -131,27 +131,20 @@ struct id_list {
 	const uint8_t *ids; /* of the chunk */
 };
 
-static int make_texts(struct text_list *list, const uint64_t *wanted, struct arena *arena)
+static int make_texts(struct text_list *list, const uint32_t *numbers, uint32_t n,
+		      struct arena *arena, struct span *ret)
 {
 	const struct id_list *l = (const struct id_list *)list;
-	size_t len = text_len(l->layout, l->id_len), words = BITMAP_WORDS(list->n);
+	size_t len = text_len(l->layout, l->id_len);
 	struct digit_pairs pairs;
-
-	char *text = arena_alloc(arena, bits_count(wanted, words) * len);
+	char *text = arena_alloc(arena, n * len);
 
 	if (!text)
 		return -ENOMEM;
 	fill_pairs(&pairs);
-	for (size_t w = 0; w < words; w++) {
-		for (uint64_t left = wanted[w]; left; left &= left - 1) {
-			size_t i = w * 64 + (size_t)__builtin_ctzll(left);
-
-			if (list->texts[i].ptr)
-				continue;
-			write_id(&pairs, l->layout, l->ids + i * l->id_len, l->id_len, text);
-			list->texts[i] = span_of(text, len);
-			text += len;
-		}
+	for (uint32_t i = 0; i < n; i++, text += len) {
+		write_id(&pairs, l->layout, l->ids + numbers[i] * l->id_len, l->id_len, text);
+		ret[i] = span_of(text, len);
 	}
 	return 0;
 }

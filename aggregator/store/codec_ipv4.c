@@ -124,23 +124,16 @@ struct address_list {
 	uint32_t *addresses;
 };
 
-static int make_texts(struct text_list *list, const uint64_t *wanted, struct arena *arena)
+static int make_texts(struct text_list *list, const uint32_t *numbers, uint32_t n,
+		      struct arena *arena, struct span *ret)
 {
-	size_t words = BITMAP_WORDS(list->n);
-
-	char *text = arena_alloc(arena, bits_count(wanted, words) * ADDRESS_LEN_MAX);
+	char *text = arena_alloc(arena, (size_t)n * ADDRESS_LEN_MAX);
 
 	if (!text)
 		return -ENOMEM;
-	for (size_t w = 0; w < words; w++) {
-		for (uint64_t left = wanted[w]; left; left &= left - 1) {
-			size_t i = w * 64 + (size_t)__builtin_ctzll(left);
-
-			if (list->texts[i].ptr)
-				continue;
-			list->texts[i] = span_of(text, write_address(text, list->addresses[i]));
-			text += list->texts[i].len;
-		}
+	for (uint32_t i = 0; i < n; i++) {
+		ret[i] = span_of(text, write_address(text, list->addresses[numbers[i]]));
+		text += ret[i].len;
 	}
 	return 0;
 }

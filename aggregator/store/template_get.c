@@ -254,20 +254,17 @@ static int join(struct template_list *l, uint32_t id, uint32_t place, struct spa
 	return 0;
 }
 
-static int make_texts(struct text_list *list, const uint64_t *wanted, struct arena *arena)
+static int make_texts(struct text_list *list, const uint32_t *numbers, uint32_t n,
+		      struct arena *arena, struct span *ret)
 {
 	struct template_list *l = (struct template_list *)list;
 	int r = 0;
 
-	for (size_t w = 0; r == 0 && w < BITMAP_WORDS(list->n); w++) {
-		for (uint64_t left = wanted[w]; r == 0 && left; left &= left - 1) {
-			size_t i = w * 64 + (size_t)__builtin_ctzll(left);
+	for (uint32_t i = 0; r == 0 && i < n; i++) {
+		uint32_t id = l->ids[numbers[i]], place = l->places[numbers[i]];
 
-			if (list->texts[i].ptr)
-				continue;
-			r = prepare(l, l->ids[i], l->places[i], arena);
-			r = r < 0 ? r : join(l, l->ids[i], l->places[i], &list->texts[i]);
-		}
+		r = prepare(l, id, place, arena);
+		r = r < 0 ? r : join(l, id, place, &ret[i]);
 	}
 	return r;
 }

@@ -4,6 +4,8 @@
 #include "common/data/timestamp.h"
 #include <errno.h>
 
+#define FEW 4 /* rows for so many texts of a list: not worth a table of them all */
+
 void column_init_empty(struct column *column, struct span name, uint32_t nrows)
 {
 	*column = (struct column){
@@ -97,9 +99,42 @@ int column_make_list(struct column *column, struct arena *arena)
 	return text_list_make(list, used, arena);
 }
 
+/* From the back, so that packed texts make room for themselves. */
+static void spread_texts(const struct column *column, struct span *texts, uint32_t n)
+{
+	for (uint32_t row = column->nrows; row-- > 0;)
+		texts[row] = column->numbers[row] < column->list->n ? texts[--n] : SPAN("");
+}
+
+/* A text for each row, of a list that is much longer. */
+static int make_few(struct column *column, struct arena *arena)
+{
+	struct text_list *list = column->list;
+	struct span *texts = arena_alloc(arena, column->nrows * sizeof(*texts));
+	uint32_t *numbers = arena_alloc(arena, column->nrows * sizeof(*numbers)), n = 0;
+
+	if (!texts || !numbers)
+		return -ENOMEM;
+	for (uint32_t row = 0; row < column->nrows; row++)
+		if (column->numbers[row] < list->n)
+			numbers[n++] = column->numbers[row];
+	int r = text_list_some(list, numbers, n, arena, texts);
+
+	if (r < 0)
+		return r;
+	spread_texts(column, texts, n);
+	column->texts = texts;
+	column->list = NULL;
+	column->numbers = NULL;
+	return 0;
+}
+
 int column_make(struct column *column, struct arena *arena)
 {
 	struct text_list *list = column->list;
+
+	if (!column->texts && list && column->numbers && column->nrows < list->n / FEW)
+		return make_few(column, arena);
 	int r = column_make_list(column, arena);
 
 	if (column->texts || !list || r < 0)

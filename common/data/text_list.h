@@ -47,13 +47,20 @@ struct text_list {
 	const struct text_shape *shapes;
 	uint32_t nshapes;
 	const uint32_t *addresses; /* n, or NULL: the texts are IPv4 addresses, 10.0.0.1 */
-	/* Make the texts of the bitmap; some may be made already. */
-	int (*make)(struct text_list *list, const uint64_t *wanted, struct arena *arena);
+	/* Make ret[i] text numbers[i] of the list. */
+	int (*make)(struct text_list *list, const uint32_t *numbers, uint32_t n,
+		    struct arena *arena, struct span *ret);
 	/* Set ret[i] to 1 where text i is `text`, else to 0.  NULL: make and compare. */
 	void (*equal)(const struct text_list *list, struct span text, uint8_t *ret);
 };
 
 /* Those of the bitmap; NULL = all.  0, -ENOMEM past the arena's budget, -EBADMSG. */
 int text_list_make(struct text_list *list, const uint64_t *wanted, struct arena *arena);
+/*
+ * Only ret[i], text numbers[i], for `n` numbers in any order.  For few of a
+ * long list: list->texts is not touched, which takes 16 bytes a text.
+ */
+int text_list_some(struct text_list *list, const uint32_t *numbers, uint32_t n, struct arena *arena,
+		   struct span *ret);
 
 #endif

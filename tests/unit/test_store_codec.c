@@ -303,6 +303,24 @@ static uint32_t row_of(const struct column *ids, uint32_t i)
 	return (uint32_t)strtoul(number, NULL, 10);
 }
 
+/* Three rows of a list: their texts are made and no others. */
+static void check_few(const struct sample *s, const struct column *column, size_t c,
+		      const struct column *ids, struct arena *arena)
+{
+	uint32_t at[] = {s->n - 1, 0, s->n / 2}, numbers[3];
+	struct column few = *column;
+
+	if (!column->list)
+		return;
+	for (size_t i = 0; i < 3; i++)
+		numbers[i] = column->numbers ? column->numbers[at[i]] : at[i];
+	few.numbers = numbers;
+	few.nrows = 3;
+	assert_int_equal(column_make(&few, arena), 0);
+	for (size_t i = 0; i < 3; i++)
+		assert_true(span_eq(few.texts[i], s->texts[c][row_of(ids, at[i])]));
+}
+
 static void check_column(const struct sample *s, struct row_block *block, size_t c,
 			 const struct column *ids)
 {
@@ -316,6 +334,7 @@ static void check_column(const struct sample *s, struct row_block *block, size_t
 	if (block->ops->load(block, span_cstr(name), &arena, &column, &err) < 0)
 		fail_msg("%s: %s", name, err.text);
 	assert_int_equal(column.nrows, s->n);
+	check_few(s, &column, c, ids, &arena);
 	assert_int_equal(column_make(&column, &arena), 0);
 	for (uint32_t i = 0; i < s->n; i++) {
 		struct span text = column_text(&column, i, scratch);
