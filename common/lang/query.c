@@ -51,7 +51,24 @@ static int has_subquery(void *ctx, struct filter *leaf)
 	return leaf->values.subquery ? -EINVAL : 0;
 }
 
-/* A sub-query in it would be under the global filter itself, without an end. */
+static struct filter *both_filters(struct lex *lex, struct filter *a, struct filter *b)
+{
+	struct filter *both = parse_new_leaf(lex, (struct field_ref){0}, FILTER_AND);
+	struct filter **kids = ARENA_ARRAY(lex->arena, struct filter *, 2);
+
+	if (!both || !kids)
+		return NULL;
+	kids[0] = a;
+	kids[1] = b;
+	both->kids = kids;
+	both->nkids = 2;
+	return both;
+}
+
+/*
+ * It narrows what the query around this one has, and does not stand in its place.
+ * A sub-query in it would be under the global filter itself, without an end.
+ */
 static int parse_global_filter(struct lex *lex, struct filter **ret)
 {
 	struct query *query;
@@ -64,8 +81,8 @@ static int parse_global_filter(struct lex *lex, struct filter **ret)
 		return lex_error_at(lex, pos, "a global filter has no pipes");
 	if (filter_walk(query->filter, has_subquery, NULL) < 0)
 		return lex_error_at(lex, pos, "a global filter has no sub-queries");
-	*ret = query->filter;
-	return 0;
+	*ret = *ret ? both_filters(lex, *ret, query->filter) : query->filter;
+	return *ret ? 0 : -ENOMEM;
 }
 
 static int parse_option(struct lex *lex, struct query_options *options)

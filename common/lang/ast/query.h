@@ -46,7 +46,8 @@ struct query_options {
 	bool has_allow_partial, allow_partial;
 	int64_t time_offset; /* ns; already applied to the _time filters */
 	struct span time_offset_text;
-	struct filter *global_filter; /* and-ed to the filter of this query and its sub-queries */
+	/* And-ed to the filter of this query and its sub-queries; theirs to it. */
+	struct filter *global_filter;
 };
 
 struct query {
