@@ -3,6 +3,8 @@
  *
  *	level:ERROR | stats by (service) count() n      labels: service
  *	  over time, step 1m: | stats by (service, _time:1m) count() n
+ *	… | sort by (n desc) | limit 3
+ *	  over time:          | sort by (n desc) limit 3 partition by (_time)
  */
 #ifndef SLUICE_QUERY_GRAPH_H
 #define SLUICE_QUERY_GRAPH_H
@@ -12,16 +14,16 @@
 #define GRAPH_LABELS_MAX 128
 
 struct graph {
-	struct span labels[GRAPH_LABELS_MAX]; /* what its last stats pipe groups by, but _time */
+	/* What its last stats pipe groups by; over time but _time. */
+	struct span labels[GRAPH_LABELS_MAX];
 	size_t nlabels;
 };
 
 /*
- * With a `step` ("1m"; `step_ns` long) groups are also by that step of _time, unless
- * they are already by one.  The labels live as long as the query.  -EINVAL, with
- * text: no stats pipe.  -ENOMEM, -E2BIG: too many labels.
+ * With a step (ns; 0 = none) groups are also by that step of _time, unless they are
+ * already by one, and the best are the best of each step.  The labels live as long
+ * as the query.  -EINVAL, with text: no stats pipe.  -ENOMEM, -E2BIG: too many labels.
  */
-int graph_of(struct query *query, struct span step, int64_t step_ns, struct graph *ret,
-	     struct err *reterr);
+int graph_of(struct query *query, int64_t step_ns, struct graph *ret, struct err *reterr);
 
 #endif

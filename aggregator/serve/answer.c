@@ -317,6 +317,7 @@ int answer_start(struct http_request *req, const struct answer_conf *conf, struc
 	_cleanup_(answer_freep) struct answer *a = answer_new(conf, query, source);
 	struct http_stream stream = {.type = conf->shape    ? "application/json"
 					     : conf->events ? "text/event-stream"
+					     : conf->type   ? conf->type
 							    : "application/x-ndjson",
 				     .pull = pull,
 				     .cancel = cancel,

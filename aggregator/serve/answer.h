@@ -21,10 +21,11 @@ struct answer;
 
 struct answer_conf {
 	struct query_conf query;
-	uint64_t limit; /* rows; 0 = all */
-	bool trailer;   /* end with {"_end":{…}} */
-	bool follow;    /* never end: rows as they come */
-	bool events;    /* rows are server-sent events, else NDJSON */
+	uint64_t limit;   /* rows; 0 = all */
+	bool trailer;     /* end with {"_end":{…}} */
+	bool follow;      /* never end: rows as they come */
+	bool events;      /* rows are server-sent events, else NDJSON */
+	const char *type; /* that NDJSON is called; NULL = application/x-ndjson */
 	/* Rows become this document instead; owned, freed with the answer; NULL = none. */
 	struct shape *shape;
 	/* Called last, exactly once: give the slot of the query back. */

@@ -1,12 +1,11 @@
 /* serve.c - routes to queries. */
 #include "aggregator/serve/serve.h"
 #include "aggregator/query/graph.h"
-#include "aggregator/serve/answer.h"
+#include "aggregator/serve/params.h"
 #include "common/base/cleanup.h"
 #include "common/base/clock.h"
 #include "common/base/num.h"
 #include "common/data/json_write.h"
-#include "common/lang/time_arg.h"
 #include "common/lang/words.h"
 #include "common/ops/status.h"
 #include <errno.h>
@@ -69,37 +68,12 @@ static int reply_bad_query(struct http_request *req, struct span text, const str
 	return reply_buf(req, 400, "application/json", &body);
 }
 
-/* start=, end=, limit=, timeout=, trailer= */
-static int read_params(struct serve *serve, struct http_request *req, struct answer_conf *conf,
+static int read_limits(struct serve *serve, struct http_request *req, struct answer_conf *conf,
 		       struct err *reterr)
 {
-	struct span start = http_param(req, "start"), end = http_param(req, "end");
-	struct span limit = http_param(req, "limit"), timeout = http_param(req, "timeout");
-	int64_t now = clock_real_ns(), asked;
-	struct query_conf *q = &conf->query;
-	int r = 0;
-
-	*q = (struct query_conf){.memory_bytes = serve->conf.query_memory,
-				 .timeout_ns = serve->conf.query_time_ns,
-				 .min_time = INT64_MIN,
-				 .max_time = INT64_MAX};
-	if (start.len)
-		r = time_arg_parse(start, now, true, &q->min_time, reterr);
-	if (r == 0 && end.len)
-		r = time_arg_parse(end, now, true, &q->max_time, reterr);
-	q->has_time_range = start.len || end.len;
-	if (r == 0 && limit.len && num_parse_u64(limit, &conf->limit) < 0)
-		r = err_set(reterr, -EINVAL, "limit: '%.*s' is no number", SPAN_FMT(limit));
-	if (r == 0 && timeout.len) {
-		if (num_parse_duration(timeout, &asked) < 0 || asked <= 0)
-			return err_set(reterr, -EINVAL,
-				       "timeout: '%.*s' is no duration such as 500ms or 30s",
-				       SPAN_FMT(timeout));
-		if (!q->timeout_ns || asked < q->timeout_ns)
-			q->timeout_ns = asked;
-	}
-	conf->trailer = span_eq(http_param(req, "trailer"), SPAN("1"));
-	return r;
+	conf->query.memory_bytes = serve->conf.query_memory;
+	conf->query.timeout_ns = serve->conf.query_time_ns;
+	return params_limits(req, conf, reterr);
 }
 
 static void query_done(void *ctx)
@@ -129,9 +103,23 @@ static bool query_begin(struct serve *serve, bool follow)
 /* How a request is answered, besides its parameters. */
 struct manner {
 	bool follow;
-	bool no_limit; /* limit= means something else here, and is taken care of */
+	bool no_limit;    /* limit= means something else here, and is taken care of */
+	const char *type; /* of rows; NULL = as answer.h has it */
 	const struct shape_conf *shape;
 };
+
+static bool is_select(const struct http_request *req)
+{
+	return span_starts(http_path(req), SPAN("/select/"));
+}
+
+/* Of VictoriaLogs' paths, where end= that names a whole second is the end of that second. */
+static void end_the_second(const struct http_request *req, struct query_conf *conf)
+{
+	if (is_select(req) && conf->max_time % NS_PER_SEC == 0 &&
+	    conf->max_time < INT64_MAX - NS_PER_SEC)
+		conf->max_time += NS_PER_SEC - 1;
+}
 
 /* Takes `query`, also on failure. */
 static int start_query(struct serve *serve, struct http_request *req, struct answer_conf *conf,
@@ -167,21 +155,34 @@ static int bad_query(struct serve *serve, struct http_request *req, struct span 
 	return reply_bad_query(req, text, err);
 }
 
+static int bad_param(struct http_request *req, const struct err *err)
+{
+	return http_reply_error(req, 400, "%s", err->text);
+}
+
 static int run_query(struct serve *serve, struct http_request *req, struct span text,
 		     const struct manner *manner)
 {
-	struct answer_conf conf = {.follow = manner->follow};
+	struct answer_conf conf = {.follow = manner->follow, .type = manner->type};
 	struct query *query;
 	struct err err = {0};
-	int r = read_params(serve, req, &conf, &err);
+	int64_t ago = 0;
+	int r = read_limits(serve, req, &conf, &err);
 
+	if (r == 0 && conf.follow)
+		r = params_duration(req, "start_offset", NULL, &ago, &err);
 	if (r < 0)
-		return http_reply_error(req, 400, "%s", err.text);
+		return bad_param(req, &err);
+	end_the_second(req, &conf.query);
 	if (manner->no_limit)
 		conf.limit = 0;
 	if (conf.follow) {
 		conf.query.timeout_ns = 0;
 		conf.events = span_find(http_header(req, "Accept"), SPAN("text/event-stream")) >= 0;
+	}
+	if (ago) {
+		conf.query.has_time_range = true;
+		conf.query.min_time = clock_real_ns() - ago;
 	}
 	r = query_parse(text, clock_real_ns(), &query_lang_ops, &query, &err);
 	if (r < 0)
@@ -191,52 +192,100 @@ static int run_query(struct serve *serve, struct http_request *req, struct span 
 
 static int no_param(struct http_request *req, const char *name)
 {
+	if (http_body_is_other(req))
+		return http_reply_error(req, 415,
+					"parameter %s is missing: the body is read only as "
+					"application/x-www-form-urlencoded",
+					name);
 	return http_reply_error(req, 400, "parameter %s is missing", name);
+}
+
+/* `query` with what belongs to it, as the beginning of `text`.  False with a reply given. */
+static bool put_query(struct serve *serve, struct http_request *req, struct span query,
+		      struct buf *text, int *ret_reply)
+{
+	struct span wrong;
+	struct err err = {0};
+
+	if (params_query(req, query, text, &wrong, &err) == 0)
+		return true;
+	*ret_reply = bad_query(serve, req, wrong, &err);
+	return false;
+}
+
+/* The same with the parameter; `def` (may be NULL) stands for none. */
+static bool read_query(struct serve *serve, struct http_request *req, const char *def,
+		       struct buf *text, int *ret_reply)
+{
+	struct span given = http_param(req, "query");
+
+	if (!given.len && def)
+		given = span_cstr(def);
+	if (given.len)
+		return put_query(serve, req, given, text, ret_reply);
+	*ret_reply = no_param(req, "query");
+	return false;
 }
 
 static int query(void *ctx, struct http_request *req)
 {
-	struct span text = http_param(req, "query");
+	_cleanup_(buf_release) struct buf text = BUF_INIT(QUERY_BODY_MAX);
+	int reply = 0;
 
-	if (!text.len)
-		return no_param(req, "query");
-	return run_query(ctx, req, text, &(struct manner){0});
+	if (!read_query(ctx, req, NULL, &text, &reply))
+		return reply;
+	return run_query(ctx, req, buf_span(&text), &(struct manner){0});
 }
 
 static int tail(void *ctx, struct http_request *req)
 {
-	struct span text = http_param(req, "query");
+	_cleanup_(buf_release) struct buf text = BUF_INIT(QUERY_BODY_MAX);
+	int reply = 0;
 
-	if (!text.len)
-		return no_param(req, "query");
-	return run_query(ctx, req, text, &(struct manner){.follow = true});
+	if (!read_query(ctx, req, NULL, &text, &reply))
+		return reply;
+	return run_query(ctx, req, buf_span(&text), &(struct manner){.follow = true});
 }
 
-/* limit=N of VictoriaLogs: the latest N, where the pipes don't say otherwise. */
+/* Some rows of the answer; the latest first where the query has no order of its own. */
+static void put_page(struct buf *text, bool latest, uint64_t offset, uint64_t limit)
+{
+	const char *pipe = latest ? "" : "|";
+
+	buf_puts(text, latest ? SPAN("\n| sort by (_time desc)") : SPAN("\n"));
+	if (offset)
+		buf_printf(text, " %s offset %llu", pipe, (unsigned long long)offset);
+	if (limit)
+		buf_printf(text, " %s limit %llu", pipe, (unsigned long long)limit);
+}
+
+/* limit=N and offset=M of VictoriaLogs: of the latest, where the pipes don't say otherwise. */
 static int select_query(void *ctx, struct http_request *req)
 {
-	struct span text = http_param(req, "query"), limit = http_param(req, "limit");
-	_cleanup_(buf_release) struct buf latest = BUF_INIT(QUERY_BODY_MAX);
+	_cleanup_(buf_release) struct buf text = BUF_INIT(QUERY_BODY_MAX);
+	uint64_t limit = 0, offset = 0;
 	struct query *query;
 	struct err err = {0};
-	uint64_t n;
-	bool streams;
+	int r, reply = 0;
 
-	if (!text.len)
-		return no_param(req, "query");
-	if (!limit.len || num_parse_u64(limit, &n) < 0 || n == 0)
-		return run_query(ctx, req, text, &(struct manner){0});
-	if (query_parse(text, clock_real_ns(), &query_lang_ops, &query, &err) < 0)
-		return bad_query(ctx, req, text, &err);
-	streams = query_streams(query);
-	query_free(query);
-	if (!streams)
-		return run_query(ctx, req, text, &(struct manner){0});
-	buf_puts(&latest, text);
-	buf_printf(&latest, "\n| sort by (_time desc) limit %llu", (unsigned long long)n);
-	if (latest.failed)
-		return latest.failed;
-	return run_query(ctx, req, buf_span(&latest), &(struct manner){0});
+	if (!read_query(ctx, req, NULL, &text, &reply))
+		return reply;
+	r = params_number(req, "limit", &limit, &err);
+	if (r == 0)
+		r = params_number(req, "offset", &offset, &err);
+	if (r < 0)
+		return bad_param(req, &err);
+	if (limit || offset) {
+		if (query_parse(buf_span(&text), clock_real_ns(), &query_lang_ops, &query, &err) <
+		    0)
+			return bad_query(ctx, req, buf_span(&text), &err);
+		put_page(&text, query_streams(query), offset, limit);
+		query_free(query);
+	}
+	if (text.failed)
+		return text.failed;
+	return run_query(ctx, req, buf_span(&text),
+			 &(struct manner){.type = "application/stream+json"});
 }
 
 /*
@@ -249,19 +298,31 @@ static const struct derived {
 	const char *param, *def; /* NULL = none */
 	const char *after;
 	const char *value; /* NULL: NDJSON */
+	bool label;        /* only rows whose stream has the parameter as a label */
 } derived[] = {
-	{"/api/v1/field_names", "field_names", NULL, NULL, "", NULL},
-	{"/api/v1/field_values", "field_values ", "field", NULL, "", NULL},
-	{"/api/v1/streams", "uniq by (_stream) with hits", NULL, NULL, "", NULL},
-	{"/api/v1/facets", "facets", NULL, NULL, "", NULL},
-	{"/api/v1/patterns", "patterns limit ", "limit", "50", "", NULL},
-	{"/select/logsql/field_names", "field_names", NULL, NULL, "| sort by (name)", "name"},
-	{"/select/logsql/field_values", "field_values ", "field", NULL, "| sort by (hits desc)",
-	 ""},
-	{"/select/logsql/streams", "uniq by (_stream) with hits", NULL, NULL,
-	 "| sort by (hits desc, _stream)", "_stream"},
-	{"/select/logsql/stream_ids", "uniq by (_stream_id) with hits", NULL, NULL,
-	 "| sort by (hits desc, _stream_id)", "_stream_id"},
+	{"/api/v1/field_names", .before = "field_names"},
+	{"/api/v1/field_values", .before = "field_values ", .param = "field"},
+	{"/api/v1/streams", .before = "uniq by (_stream) with hits"},
+	{"/api/v1/facets", .before = "facets"},
+	{"/api/v1/patterns", .before = "patterns limit ", .param = "limit", .def = "50"},
+	{"/select/logsql/field_names", .before = "field_names", .after = "| sort by (name)",
+	 .value = "name"},
+	{"/select/logsql/field_values", .before = "field_values ", .param = "field",
+	 .after = "| sort by (hits desc)", .value = ""},
+	{"/select/logsql/streams", .before = "uniq by (_stream) with hits",
+	 .after = "| sort by (hits desc, _stream)", .value = "_stream"},
+	{"/select/logsql/stream_ids", .before = "uniq by (_stream_id) with hits",
+	 .after = "| sort by (hits desc, _stream_id)", .value = "_stream_id"},
+	/* {host="h1",service="cart"} without the values is the names, once it is an array. */
+	{"/select/logsql/stream_field_names",
+	 .before = "uniq by (_stream) with hits | rename _stream as name "
+		   "| replace_regexp (`=\"(\\\\.|[^\"\\\\])*\"`, '') at name "
+		   "| replace ('{', '[\"') at name | replace (',', '\",\"') at name "
+		   "| replace ('}', '\"]') at name | unroll (name) "
+		   "| stats by (name) sum(hits) hits | filter name:*",
+	 .after = "| sort by (hits desc, name)", .value = "name"},
+	{"/select/logsql/stream_field_values", .before = "field_values ", .param = "field",
+	 .after = "| sort by (hits desc)", .value = "", .label = true},
 };
 
 static const struct derived *derived_find(struct span path)
@@ -272,13 +333,18 @@ static const struct derived *derived_find(struct span path)
 	return NULL;
 }
 
-/* `query` and a pipe behind it begin the text. */
-static void put_query(struct http_request *req, struct buf *text)
+static void put_derived(const struct derived *d, struct span param, struct buf *text)
 {
-	struct span given = http_param(req, "query");
-
-	buf_puts(text, given.len ? given : SPAN("*"));
 	buf_puts(text, SPAN("\n| ")); /* the line may end in a comment */
+	if (d->label) {
+		buf_puts(text, SPAN("filter {"));
+		text_print_quoted(text, param);
+		buf_puts(text, SPAN("!=\"\"} | "));
+	}
+	buf_puts(text, span_cstr(d->before));
+	if (d->param)
+		text_print(text, param);
+	buf_puts(text, span_cstr(d->after));
 }
 
 static int derived_query(void *ctx, struct http_request *req)
@@ -286,81 +352,96 @@ static int derived_query(void *ctx, struct http_request *req)
 	const struct derived *d = derived_find(http_path(req));
 	_cleanup_(buf_release) struct buf text = BUF_INIT(QUERY_BODY_MAX);
 	struct shape_conf shape = {.kind = SHAPE_VALUES};
-	struct span value = SPAN("");
+	struct span param = SPAN("");
+	int reply = 0;
 
 	if (!d)
 		return http_reply_error(req, 404, "no such path");
 	if (d->param) {
-		value = http_param(req, d->param);
-		if (!value.len && !d->def)
+		param = http_param(req, d->param);
+		if (!param.len && !d->def)
 			return no_param(req, d->param);
-		if (!value.len)
-			value = span_cstr(d->def);
+		if (!param.len)
+			param = span_cstr(d->def);
 	}
-	put_query(req, &text);
-	buf_puts(&text, span_cstr(d->before));
-	if (d->param)
-		text_print(&text, value);
-	buf_puts(&text, span_cstr(d->after));
+	if (!read_query(ctx, req, "*", &text, &reply))
+		return reply;
+	put_derived(d, param, &text);
 	if (text.failed)
 		return text.failed;
 	if (d->value)
-		shape.value = d->value[0] ? span_cstr(d->value) : value;
+		shape.value = d->value[0] ? span_cstr(d->value) : param;
 	return run_query(ctx, req, buf_span(&text),
 			 &(struct manner){.shape = d->value ? &shape : NULL});
 }
 
-/* step=1m, or a number of seconds.  False with a reply given. */
-static bool read_step(struct http_request *req, const char *def, struct span *ret, int64_t *ret_ns,
-		      int *ret_reply)
-{
-	struct span step = http_param(req, "step");
-	uint64_t seconds;
+#define HITS_FIELDS_MAX 32
 
-	if (!step.len)
-		step = span_cstr(def);
-	*ret = step;
-	if (num_parse_duration(step, ret_ns) == 0 && *ret_ns > 0)
-		return true;
-	if (num_parse_u64(step, &seconds) == 0 && seconds > 0 && seconds < UINT32_MAX) {
-		*ret_ns = (int64_t)seconds * NS_PER_SEC;
-		return true;
+/* What hits= are counted by: each field once.  -E2BIG: too many. */
+static int read_fields(const struct http_request *req, struct span fields[HITS_FIELDS_MAX])
+{
+	struct span field;
+	size_t n = 0;
+
+	for (size_t i = 0; (field = http_param_at(req, "field", i)).ptr; i++) {
+		bool known = !field.len;
+
+		for (size_t k = 0; k < n; k++)
+			known |= span_eq(field, fields[k]);
+		if (!known && n == HITS_FIELDS_MAX)
+			return -E2BIG;
+		if (!known)
+			fields[n++] = field;
 	}
-	*ret_reply = http_reply_error(req, 400, "step: '%.*s' is no duration such as 30s or 5m",
-				      SPAN_FMT(step));
-	return false;
+	return (int)n;
 }
 
-/* `stats by (_time:STEP, FIELD) count() hits`, as rows or as VictoriaLogs has it. */
+/* stats by (_time:STEP, FIELD) count() hits; the largest groups first where only those are told apart. */
+static void put_hits(struct http_request *req, int64_t step_ns, const struct shape_conf *by,
+		     struct buf *text)
+{
+	struct span offset = http_param(req, "offset");
+	_cleanup_(buf_release) struct buf fields = BUF_INIT(QUERY_BODY_MAX);
+
+	text_print_list(&fields, by->labels, by->nlabels);
+	buf_printf(text, "\n| stats by (_time:%lldns", (long long)step_ns);
+	if (offset.len)
+		buf_printf(text, " offset %.*s", SPAN_FMT(offset));
+	buf_printf(text, "%s%.*s) count() hits", fields.len ? ", " : "",
+		   SPAN_FMT(buf_span(&fields)));
+	if (by->groups)
+		buf_printf(text, " | total_stats by (%.*s) sum(hits) " SHAPE_HITS_TOTAL,
+			   SPAN_FMT(buf_span(&fields)));
+	buf_printf(text, " | sort by (%s%.*s%s_time)", by->groups ? SHAPE_HITS_TOTAL " desc, " : "",
+		   SPAN_FMT(buf_span(&fields)), fields.len ? ", " : "");
+	if (fields.failed)
+		text->failed = fields.failed;
+}
+
 static int hits(void *ctx, struct http_request *req)
 {
-	bool select = span_starts(http_path(req), SPAN("/select/"));
-	struct span field = http_param(req, "field"), offset = http_param(req, "offset"), step;
+	bool select = is_select(req);
 	_cleanup_(buf_release) struct buf text = BUF_INIT(QUERY_BODY_MAX);
-	const struct shape_conf shape = {
-		.kind = SHAPE_HITS, .labels = &field, .nlabels = field.len > 0};
+	struct span fields[HITS_FIELDS_MAX];
+	struct shape_conf shape = {.kind = SHAPE_HITS, .labels = fields};
+	int n = read_fields(req, fields), reply = 0;
 	int64_t step_ns, offset_ns;
-	int reply = 0;
+	struct span offset = http_param(req, "offset");
+	struct err err = {0};
 
-	if (!read_step(req, "1h", &step, &step_ns, &reply))
-		return reply;
+	if (n < 0)
+		return http_reply_error(req, 400, "field: at most %d fields", HITS_FIELDS_MAX);
+	shape.nlabels = (size_t)n;
+	if (params_duration(req, "step", select ? "1d" : "1h", &step_ns, &err) < 0)
+		return bad_param(req, &err);
+	if (select && n && params_number(req, "fields_limit", &shape.groups, &err) < 0)
+		return bad_param(req, &err);
 	if (offset.len && num_parse_duration(offset, &offset_ns) < 0)
 		return http_reply_error(req, 400, "offset: '%.*s' is no duration such as 2h",
 					SPAN_FMT(offset));
-	put_query(req, &text);
-	buf_printf(&text, "stats by (_time:%lldns", (long long)step_ns);
-	if (offset.len)
-		buf_printf(&text, " offset %.*s", SPAN_FMT(offset));
-	if (field.len) {
-		buf_puts(&text, SPAN(", "));
-		text_print(&text, field);
-	}
-	buf_puts(&text, SPAN(") count() hits | sort by ("));
-	if (field.len) {
-		text_print(&text, field);
-		buf_puts(&text, SPAN(", "));
-	}
-	buf_puts(&text, SPAN("_time)"));
+	if (!read_query(ctx, req, "*", &text, &reply))
+		return reply;
+	put_hits(req, step_ns, &shape, &text);
 	if (text.failed)
 		return text.failed;
 	return run_query(ctx, req, buf_span(&text),
@@ -376,9 +457,11 @@ static int select_facets(void *ctx, struct http_request *req)
 	const struct shape_conf shape = {.kind = SHAPE_FACETS};
 	_cleanup_(buf_release) struct buf text = BUF_INIT(QUERY_BODY_MAX);
 	struct span keep = http_param(req, "keep_const_fields");
+	int reply = 0;
 
-	put_query(req, &text);
-	buf_puts(&text, SPAN("facets"));
+	if (!read_query(ctx, req, "*", &text, &reply))
+		return reply;
+	buf_puts(&text, SPAN("\n| facets"));
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 		struct span value = http_param(req, numbers[i][0]);
 
@@ -387,7 +470,7 @@ static int select_facets(void *ctx, struct http_request *req)
 		buf_puts(&text, span_cstr(numbers[i][1]));
 		text_print(&text, value);
 	}
-	if (span_eq(keep, SPAN("1")) || span_eq(keep, SPAN("true")))
+	if (keep.len && !span_eq(keep, SPAN("0")) && !span_ieq(keep, SPAN("false")))
 		buf_puts(&text, SPAN(" keep_const_fields"));
 	if (text.failed)
 		return text.failed;
@@ -419,39 +502,47 @@ static int sort_series(struct query **query, const struct graph *graph, struct e
 	return 0;
 }
 
-/* A stats pipe in Prometheus' shape: its value now, or over time where `range`. */
+/*
+ * A stats pipe in Prometheus' shape: over time where `range`, else what it was at
+ * time=, to which _time:5m in the query is relative.
+ */
 static int graph(struct serve *serve, struct http_request *req, bool range)
 {
-	struct span text = http_param(req, "query"), time = http_param(req, "time"), step = {0};
+	_cleanup_(buf_release) struct buf text = BUF_INIT(QUERY_BODY_MAX);
 	struct shape_conf shape = {.kind = range ? SHAPE_MATRIX : SHAPE_VECTOR};
 	struct answer_conf conf = {0};
 	struct graph found, again;
 	struct query *query;
 	struct err err = {0};
-	int64_t step_ns = 0;
-	int r = read_params(serve, req, &conf, &err), reply = 0;
+	int64_t step_ns = 0, now = clock_real_ns();
+	int r = read_limits(serve, req, &conf, &err), reply = 0;
 
-	if (r == 0 && !range && time.len)
-		r = time_arg_parse(time, clock_real_ns(), true, &conf.query.max_time, &err);
+	if (conf.query.max_time != INT64_MAX)
+		shape.at_ns = conf.query.max_time;
+	else
+		shape.at_ns = now;
+	if (r == 0 && !range && http_param(req, "time").len) {
+		r = params_time(req, "time", &now, &err);
+		shape.at_ns = now;
+	}
+	if (r == 0 && range)
+		r = params_duration(req, "step", is_select(req) ? "1d" : "1h", &step_ns, &err);
 	if (r < 0)
-		return http_reply_error(req, 400, "%s", err.text);
-	if (!text.len)
-		return no_param(req, "query");
-	if (range && !read_step(req, "1h", &step, &step_ns, &reply))
+		return bad_param(req, &err);
+	end_the_second(req, &conf.query);
+	if (!read_query(serve, req, NULL, &text, &reply))
 		return reply;
-	conf.query.has_time_range |= time.len > 0;
-	shape.at_ns = conf.query.max_time == INT64_MAX ? clock_real_ns() : conf.query.max_time;
-	r = query_parse(text, clock_real_ns(), &query_lang_ops, &query, &err);
+	r = query_parse(buf_span(&text), now, &query_lang_ops, &query, &err);
 	if (r < 0)
-		return bad_query(serve, req, text, &err);
-	r = graph_of(query, step, step_ns, &found, &err);
+		return bad_query(serve, req, buf_span(&text), &err);
+	r = graph_of(query, step_ns, &found, &err);
 	if (r == 0 && range)
 		r = sort_series(&query, &found, &err);
 	if (r == 0)
-		r = graph_of(query, step, step_ns, &again, &err); /* the labels of this query */
+		r = graph_of(query, step_ns, &again, &err); /* the labels of this query */
 	if (r < 0) {
 		query_free(query);
-		return bad_query(serve, req, text, &err);
+		return bad_query(serve, req, buf_span(&text), &err);
 	}
 	shape.labels = again.labels;
 	shape.nlabels = again.nlabels;
@@ -474,11 +565,15 @@ static int trace(void *ctx, struct http_request *req)
 {
 	struct span id = span_skip(http_path(req), strlen(TRACE_PATH));
 	_cleanup_(buf_release) struct buf text = BUF_INIT(QUERY_BODY_MAX);
+	_cleanup_(buf_release) struct buf selected = BUF_INIT(QUERY_BODY_MAX);
+	int reply = 0;
 
 	if (!id.len)
 		return http_reply_error(req, 404, "no such path: /api/v1/trace/ID");
-	buf_puts(&text, SPAN("trace_id:="));
-	text_print_quoted(&text, id);
+	buf_puts(&selected, SPAN("trace_id:="));
+	text_print_quoted(&selected, id);
+	if (!put_query(ctx, req, buf_span(&selected), &text, &reply))
+		return reply;
 	buf_puts(&text, SPAN(" | trace"));
 	if (text.failed)
 		return text.failed;
@@ -508,11 +603,14 @@ static const struct http_route routes[] = {
 	QUERY("/select/logsql/field_values", derived_query),
 	QUERY("/select/logsql/streams", derived_query),
 	QUERY("/select/logsql/stream_ids", derived_query),
+	QUERY("/select/logsql/stream_field_names", derived_query),
+	QUERY("/select/logsql/stream_field_values", derived_query),
 	QUERY("/select/logsql/facets", select_facets),
 	QUERY("/select/logsql/stats_query", stats_query),
 	QUERY("/select/logsql/stats_query_range", stats_query_range),
 	{"GET", "/api/v1/status", status, 0},
 	{"GET", "/livez", livez, 0},
+	{"GET", "/health", livez, 0}, /* as VictoriaLogs calls it */
 	{"GET", "/readyz", readyz, 0},
 	{"GET", "/metrics", metrics, 0},
 	{0},

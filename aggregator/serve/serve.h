@@ -8,10 +8,13 @@
  *	GET|POST /api/v1/stats_query, stats_query_range		Prometheus' JSON
  *	GET|POST /select/logsql/…	VictoriaLogs' paths and JSON, see shape.h: query,
  *					tail, hits, field_names, field_values, streams,
- *					stream_ids, facets, stats_query, stats_query_range
- *	GET /api/v1/status, /livez, /readyz, /metrics
+ *					stream_ids, stream_field_names, stream_field_values,
+ *					facets, stats_query, stats_query_range
+ *	GET /api/v1/status, /livez, /health (the same), /readyz, /metrics
  *
- * Rows are NDJSON: one object a row, all values texts, empty ones left out.
+ * All of them take what params.h reads.  Rows are NDJSON: one object a row, all
+ * values texts, empty ones left out.
+ *
  * With trailer=1 one more line ends the stream and says what the answer is
  * worth:
  *

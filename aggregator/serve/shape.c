@@ -3,6 +3,7 @@
 #include "common/base/arena.h"
 #include "common/base/clock.h"
 #include "common/base/num.h"
+#include "common/base/vec.h"
 #include "common/data/json_write.h"
 #include "common/data/timestamp.h"
 #include <errno.h>
@@ -18,16 +19,26 @@ struct series {
 	struct buf points;
 };
 
+/* Hits of groups that are not told apart. */
+struct point {
+	int64_t ns;
+	struct span time;
+	uint64_t hits;
+};
+
 struct shape {
 	struct shape_conf conf;
-	struct arena arena; /* of the conf's texts and the names of results */
+	struct arena arena; /* of the conf's texts, the names of results, the times of `rest` */
 	bool began;         /* something was written */
 	bool open;          /* a group is at hand */
 	struct buf key;     /* its labels, as JSON members */
 	struct series series[RESULTS_MAX];
 	size_t nseries;
-	struct buf times; /* HITS */
+	/* HITS */
+	struct buf times;
 	uint64_t total;
+	uint64_t ngroups;
+	VEC(struct point) rest; /* by time */
 };
 
 static const struct {
@@ -52,7 +63,7 @@ int shape_new(const struct shape_conf *conf, struct shape **ret)
 	if (!shape)
 		return -ENOMEM;
 	shape->conf = *conf;
-	arena_init(&shape->arena, LABELS_MAX);
+	arena_init(&shape->arena, POINTS_MAX);
 	buf_init(&shape->key, LABELS_MAX);
 	buf_init(&shape->times, POINTS_MAX);
 	for (size_t i = 0; i < RESULTS_MAX; i++)
@@ -76,6 +87,7 @@ void shape_free(struct shape *shape)
 		return;
 	for (size_t i = 0; i < RESULTS_MAX; i++)
 		buf_release(&shape->series[i].points);
+	vec_release(&shape->rest);
 	buf_release(&shape->times);
 	buf_release(&shape->key);
 	arena_release(&shape->arena);
@@ -98,13 +110,12 @@ static bool is_label(const struct shape *shape, struct span name)
 	return false;
 }
 
-/* A count, as a JSON number. */
-static void put_hits(struct buf *out, struct span text)
+static uint64_t hits_of(const struct shape_row *row)
 {
 	uint64_t n = 0;
 
-	(void)num_parse_u64(text, &n); /* no number: 0 */
-	buf_put_u64(out, n);
+	(void)num_parse_u64(text_of(row, SPAN("hits")), &n); /* no number: 0 */
+	return n;
 }
 
 /* Behind what is there already. */
@@ -143,7 +154,7 @@ static void value_row(struct shape *shape, const struct shape_row *row, struct b
 	buf_puts(out, SPAN("{\"value\":"));
 	json_write_string(out, text_of(row, shape->conf.value));
 	buf_puts(out, SPAN(",\"hits\":"));
-	put_hits(out, text_of(row, SPAN("hits")));
+	buf_put_u64(out, hits_of(row));
 	buf_putc(out, '}');
 }
 
@@ -167,7 +178,7 @@ static void facet_row(struct shape *shape, const struct shape_row *row, struct b
 	buf_puts(out, SPAN("{\"field_value\":"));
 	json_write_string(out, text_of(row, SPAN("field_value")));
 	buf_puts(out, SPAN(",\"hits\":"));
-	put_hits(out, text_of(row, SPAN("hits")));
+	buf_put_u64(out, hits_of(row));
 	buf_putc(out, '}');
 }
 
@@ -241,6 +252,7 @@ static int change_group(struct shape *shape, const struct shape_row *row, struct
 	buf_release(&shape->key);
 	shape->key = key;
 	shape->open = true;
+	shape->ngroups++;
 	shape->total = 0;
 	buf_reset(&shape->times);
 	for (size_t i = 0; i < shape->nseries; i++)
@@ -261,12 +273,77 @@ static struct series *series_of(struct shape *shape, struct span name)
 	return &shape->series[shape->nseries++];
 }
 
+/* Where it is, or would be. */
+static size_t find_point(const struct shape *shape, int64_t ns)
+{
+	size_t low = 0, high = shape->rest.len;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (shape->rest.ptr[middle].ns < ns)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static int rest_row(struct shape *shape, const struct shape_row *row)
+{
+	struct point new = {.time = text_of(row, SPAN("_time")), .hits = hits_of(row)};
+	size_t at;
+
+	if (timestamp_parse(new.time, &new.ns) < 0)
+		return 0;
+	at = find_point(shape, new.ns);
+	if (at < shape->rest.len && shape->rest.ptr[at].ns == new.ns) {
+		shape->rest.ptr[at].hits += new.hits;
+		return 0;
+	}
+	new.time = arena_dup(&shape->arena, new.time);
+	if (!new.time.ptr)
+		return -ENOBUFS;
+	if (vec_push(&shape->rest, new) < 0)
+		return -ENOMEM;
+	memmove(&shape->rest.ptr[at + 1], &shape->rest.ptr[at],
+		(shape->rest.len - 1 - at) * sizeof(new));
+	shape->rest.ptr[at] = new;
+	return 0;
+}
+
+/* They are the group without fields. */
+static int close_rest(struct shape *shape, struct buf *out)
+{
+	struct series *series = series_of(shape, SPAN("hits"));
+
+	if (!series)
+		return -ENOBUFS;
+	buf_reset(&shape->key);
+	buf_reset(&shape->times);
+	buf_reset(&series->points);
+	shape->total = 0;
+	for (size_t i = 0; i < shape->rest.len; i++) {
+		const struct point *point = &shape->rest.ptr[i];
+
+		buf_puts(&shape->times, i ? SPAN(",") : SPAN(""));
+		json_write_string(&shape->times, point->time);
+		buf_puts(&series->points, i ? SPAN(",") : SPAN(""));
+		buf_put_u64(&series->points, point->hits);
+		shape->total += point->hits;
+	}
+	shape->open = true;
+	return close_group(shape, out);
+}
+
 static int hits_row(struct shape *shape, const struct shape_row *row, struct buf *out)
 {
 	int r = change_group(shape, row, out);
-	struct series *series = r < 0 ? NULL : series_of(shape, SPAN("hits"));
-	uint64_t n = 0;
+	struct series *series;
 
+	if (r == 0 && shape->conf.groups && shape->ngroups > shape->conf.groups)
+		return rest_row(shape, row);
+	series = r < 0 ? NULL : series_of(shape, SPAN("hits"));
 	if (!series)
 		return r < 0 ? r : -ENOBUFS;
 	if (series->points.len) {
@@ -274,9 +351,8 @@ static int hits_row(struct shape *shape, const struct shape_row *row, struct buf
 		buf_putc(&series->points, ',');
 	}
 	json_write_string(&shape->times, text_of(row, SPAN("_time")));
-	put_hits(&series->points, text_of(row, SPAN("hits")));
-	(void)num_parse_u64(text_of(row, SPAN("hits")), &n);
-	shape->total += n;
+	buf_put_u64(&series->points, hits_of(row));
+	shape->total += hits_of(row);
 	return 0;
 }
 
@@ -336,6 +412,8 @@ int shape_end(struct shape *shape, struct buf *out)
 	else if (shape->conf.kind == SHAPE_HITS || shape->conf.kind == SHAPE_MATRIX) {
 		int r = close_group(shape, out);
 
+		if (r == 0 && shape->rest.len)
+			r = close_rest(shape, out);
 		if (r < 0)
 			return r;
 	}

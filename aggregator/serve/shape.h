@@ -30,7 +30,8 @@ struct shape_conf {
 	struct span value;         /* VALUES: the field whose values they are */
 	const struct span *labels; /* HITS, VECTOR, MATRIX: what tells series apart */
 	size_t nlabels;
-	int64_t at_ns; /* VECTOR: the time of the values */
+	int64_t at_ns;   /* VECTOR: the time of the values */
+	uint64_t groups; /* HITS: the first so many are told apart, the rest is one; 0 = all are */
 };
 
 struct shape;
@@ -42,6 +43,9 @@ struct shape_row {
 	size_t n;
 	uint32_t row;
 };
+
+/* By which the groups of HITS are ordered, where only some are told apart; no label. */
+#define SHAPE_HITS_TOTAL "\"hits of the group\""
 
 /* `conf` is copied.  0 or -ENOMEM. */
 int shape_new(const struct shape_conf *conf, struct shape **ret);

@@ -297,6 +297,9 @@ static struct http_request *request_new(struct http_server *server, struct MHD_C
 	arena_init(&req->arena, PARAMS_BUDGET);
 	/* MHD keeps both texts as long as the request. */
 	req->path = span_cstr(url);
+	/* http://host/ with a path behind it: what clients make of an address with a slash. */
+	while (span_starts(req->path, SPAN("//")))
+		req->path = span_skip(req->path, 1);
 	req->method = span_cstr(method);
 	return req;
 }

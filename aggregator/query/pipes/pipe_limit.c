@@ -29,6 +29,11 @@ static int limit_parse(struct lex *lex, struct pipe **ret)
 	return r;
 }
 
+uint64_t limit_count(const struct pipe *limit)
+{
+	return ((const struct pipe_limit *)limit)->n;
+}
+
 static void limit_print(const struct pipe *pipe, struct buf *out)
 {
 	buf_puts(out, SPAN("limit "));

@@ -58,4 +58,7 @@ extern const struct pipe_ops pipe_unpack_syslog_ops;
 extern const struct pipe_ops pipe_unpack_words_ops;
 extern const struct pipe_ops pipe_unroll_ops;
 
+/* The N of `limit N`. */
+uint64_t limit_count(const struct pipe *limit);
+
 #endif
