@@ -445,12 +445,18 @@ static struct span blocking_pipe(struct ask *ask, const struct options *opts)
 	return query_first_blocking_pipe(&asked);
 }
 
+bool ask_looks_back(const struct ask *ask, const struct options *opts)
+{
+	return opts->follow && (opts->lines >= 0 || (ask->since_given && ask->files.len));
+}
+
 /* Followed: rows up to the first pipe that sums up. */
 static int split_follow(struct ask *ask, const struct options *opts, struct err *reterr)
 {
 	struct span name = blocking_pipe(ask, opts);
 	size_t order = opts->cursor_file.len ? ask->order->npipes : 0;
-	bool here = name.len || opts->servers.len > 1 || opts->cursor_file.len;
+	bool here = name.len || opts->servers.len > 1 || opts->cursor_file.len ||
+		    ask_looks_back(ask, opts);
 	size_t from = here ? order : first_counting_pipe(ask->query);
 
 	if (name.len && !sums_up(name))
@@ -458,6 +464,10 @@ static int split_follow(struct ask *ask, const struct options *opts, struct err 
 			       "pipe `%.*s` needs all rows before it can answer, so the query "
 			       "can't be followed: leave out the pipe, or -f (stats, top, uniq and "
 			       "patterns are answered anew for each --window)",
+			       SPAN_FMT(name));
+	if (name.len && opts->lines >= 0)
+		return err_set(reterr, -EINVAL,
+			       "-f -n N shows rows, but `%.*s` sums them up: -S says since when",
 			       SPAN_FMT(name));
 	ask->windowed = name.len > 0;
 	if (here || from < ask->query->npipes)

@@ -26,6 +26,7 @@
 #include "aggregator/query/query.h"
 
 struct place;
+struct backlog;
 
 struct ask {
 	struct buf text; /* what the user typed, and the pipes that flags put behind it */
@@ -42,7 +43,8 @@ struct ask {
 	uint64_t limit;             /* rows to print; 0 = all */
 	struct view view;           /* how -o auto shows the answer */
 
-	struct place *place; /* of --cursor-file; borrowed, NULL = none */
+	struct place *place;     /* of --cursor-file; borrowed, NULL = none */
+	struct backlog *backlog; /* of a query that ask_looks_back(); borrowed */
 
 	/* What was joined to the query, and what it was before. */
 	struct query *flags, *order;
@@ -67,6 +69,9 @@ struct ask {
  * `opts`; an index or a bus that stands among the words is put there.
  */
 int ask_init(struct ask *ask, struct options *opts, int64_t now_ns, struct err *reterr);
+
+/* -f that begins with what is there, which must be told from what comes (backlog.h). */
+bool ask_looks_back(const struct ask *ask, const struct options *opts);
 
 /*
  * Cut the query in two where what it gives must pass something on its way:

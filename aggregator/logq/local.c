@@ -1,5 +1,6 @@
 /* local.c - open what is asked, run the query, print its rows. */
 #include "aggregator/logq/local.h"
+#include "aggregator/logq/backlog.h"
 #include "aggregator/logq/feed.h"
 #include "aggregator/logq/notice.h"
 #include "aggregator/logq/place.h"
@@ -15,12 +16,17 @@
 #define MEMORY  (UINT64_C(1) << 30)
 #define LOOK_MS 200
 
+/* How far it is looked back for the last rows at first, then 8 times as far. */
+#define REACH_BYTES    (1u << 20)
+#define REACH_MESSAGES 64
+#define REACH_GROWS    8
+
 struct local {
 	const struct options *opts;
 	struct row_sink *sink;
-	struct store *store; /* of -D */
-	struct feed *feed;   /* of --bus, and of -f FILE */
-	struct query_source *source;
+	struct store *store;         /* of -D */
+	struct feed *feed;           /* of --bus, and of -f FILE */
+	struct query_source *source; /* without a feed */
 };
 
 static int take_rows(void *ctx, struct rows *rows)
@@ -28,7 +34,8 @@ static int take_rows(void *ctx, struct rows *rows)
 	struct local *local = ctx;
 	int r = rows_to_sink(rows, local->sink);
 
-	return r == 0 && local->opts->follow ? local->sink->pause(local->sink) : r;
+	/* A look at an index is one, in how many pieces it may come. */
+	return r == 0 && local->opts->follow && !local->store ? local->sink->pause(local->sink) : r;
 }
 
 static int open_index(struct local *local, struct err *reterr)
@@ -64,24 +71,6 @@ static struct source_files_conf files_conf(const struct options *opts, const str
 					  .now_ns = rescans ? clock_real_ns() : 0};
 }
 
-/* A bus, or files that grow, come through a pipe. */
-static int open_feed(struct local *local, struct ask *ask, struct err *reterr)
-{
-	struct source_files_conf conf;
-	struct span path;
-	int r;
-
-	if (local->opts->bus.len)
-		r = feed_bus(opt_text(local->opts->bus), local->opts->follow, &local->feed, reterr);
-	else
-		r = feed_files(ask->files.ptr, ask->files.len, &local->feed, reterr);
-	if (r < 0)
-		return r;
-	path = feed_path(local->feed);
-	conf = files_conf(local->opts, ask);
-	return source_files_open(&path, 1, &conf, &local->source, reterr);
-}
-
 static int open_source(struct local *local, struct ask *ask, struct err *reterr)
 {
 	bool only_stdin = ask->files.len == 1 && span_eq(ask->files.ptr[0], SPAN("-"));
@@ -89,8 +78,12 @@ static int open_source(struct local *local, struct ask *ask, struct err *reterr)
 
 	if (local->opts->dir.len)
 		return open_index(local, reterr);
-	if (local->opts->bus.len || (local->opts->follow && !only_stdin))
-		return open_feed(local, ask, reterr);
+	/* A bus, or files that grow, come through a pipe. */
+	if (local->opts->bus.len)
+		return feed_bus(opt_text(local->opts->bus), local->opts->follow, &local->feed,
+				reterr);
+	if (local->opts->follow && (!only_stdin || ask->backlog))
+		return feed_files(ask->files.ptr, ask->files.len, &local->feed, reterr);
 	conf = files_conf(local->opts, ask);
 	return source_files_open(ask->files.ptr, ask->files.len, &conf, &local->source, reterr);
 }
@@ -117,6 +110,62 @@ static int follow_index(struct local *local, struct ask *ask, const struct query
 	}
 	tail_close(tail);
 	return r;
+}
+
+/* The query over what the feed has begun to give. */
+static int query_feed(struct local *local, struct ask *ask, const struct query_conf *conf,
+		      struct query_result *result, struct err *reterr)
+{
+	const struct source_files_conf files = files_conf(local->opts, ask);
+	struct span path = feed_path(local->feed);
+	struct query_source *source;
+	int r = source_files_open(&path, 1, &files, &source, reterr), fed;
+
+	if (r < 0)
+		return r;
+	query_result_release(result);
+	r = query_execute(ask->query, conf, source, take_rows, local, result, reterr);
+	source_close(source);
+	fed = feed_end(local->feed, r == 0 ? reterr : NULL);
+	return r == 0 ? fed : r;
+}
+
+/* The last rows of one unit: so many bytes from its end, and more while they are too few. */
+static int look_back_at(struct local *local, struct ask *ask, size_t unit,
+			const struct query_conf *conf, struct query_result *result,
+			struct err *reterr)
+{
+	uint64_t reach = local->opts->bus.len ? REACH_MESSAGES : REACH_BYTES;
+	int whole, r;
+
+	if (backlog_wanted(ask->backlog) == BACKLOG_ALL)
+		reach = UINT64_MAX;
+	for (;; reach = reach > UINT64_MAX / REACH_GROWS ? UINT64_MAX : reach * REACH_GROWS) {
+		backlog_begin(ask->backlog, unit);
+		whole = feed_look_back(local->feed, unit, reach, reterr);
+		r = whole < 0 ? whole : query_feed(local, ask, conf, result, reterr);
+		if (r == -ENOBUFS)
+			return err_set(reterr, r,
+				       "the rows to begin with take more than %u MiB: give a "
+				       "smaller -n, or a later -S",
+				       BACKLOG_BYTES >> 20);
+		if (r != 0 || whole || backlog_seen(ask->backlog) >= backlog_wanted(ask->backlog))
+			return r;
+	}
+}
+
+static int run_feed(struct local *local, struct ask *ask, const struct query_conf *conf,
+		    struct query_result *result, struct err *reterr)
+{
+	int r = 0;
+
+	for (size_t i = 0; ask->backlog && i < feed_units(local->feed) && r == 0; i++)
+		r = look_back_at(local, ask, i, conf, result, reterr);
+	if (ask->backlog && r == 0)
+		r = backlog_end(ask->backlog, reterr);
+	if (r == 0)
+		r = feed_follow(local->feed, reterr);
+	return r == 0 ? query_feed(local, ask, conf, result, reterr) : r;
 }
 
 static void describe(const struct query_result *result, struct answer *answer)
@@ -150,13 +199,13 @@ static int run(struct local *local, struct ask *ask, struct answer *answer, stru
 	}
 	if (local->opts->follow && local->store)
 		r = follow_index(local, ask, &conf, &result, reterr);
+	else if (local->feed)
+		r = run_feed(local, ask, &conf, &result, reterr);
 	else
 		r = query_execute(ask->query, &conf, local->source, take_rows, local, &result,
 				  reterr);
 	describe(&result, answer);
 	query_result_release(&result);
-	if (r == 0 && local->feed)
-		r = feed_result(local->feed, reterr);
 	return r;
 }
 

@@ -26,6 +26,7 @@ struct relay {
 	pthread_mutex_t lock; /* of all below */
 	pthread_cond_t news;
 	struct query_source *ready; /* a batch to be read */
+	bool hungry;                /* the query waits for one */
 	bool ended;                 /* no more of them */
 	bool paused;                /* the giver paused: show what there is */
 	bool dropped;               /* nobody wants the answer */
@@ -107,8 +108,11 @@ static int next_batch(struct relay_scan *s, struct err *reterr)
 
 	drop_batch(s);
 	pthread_mutex_lock(&relay->lock);
+	relay->hungry = true;
+	pthread_cond_broadcast(&relay->news);
 	while (!relay->ready && !relay->ended)
 		pthread_cond_wait(&relay->news, &relay->lock);
+	relay->hungry = false;
 	s->batch = relay->ready;
 	relay->ready = NULL;
 	pthread_cond_broadcast(&relay->news);
@@ -189,6 +193,7 @@ static void *run(void *arg)
 static int hand_over(struct relay *relay, bool pause)
 {
 	struct query_source *batch;
+	bool taken;
 	int r;
 
 	if (!relay->rows.len)
@@ -204,12 +209,16 @@ static int hand_over(struct relay *relay, bool pause)
 	relay->paused = pause;
 	while (relay->ready && !relay->done)
 		pthread_cond_wait(&relay->news, &relay->lock);
-	r = relay->done;
-	if (!r)
+	taken = !relay->done;
+	if (taken)
 		relay->ready = batch;
 	pthread_cond_broadcast(&relay->news);
+	/* Whether it wants more must be known before a pause, which may be long. */
+	while (pause && !relay->done && (relay->ready || !relay->hungry))
+		pthread_cond_wait(&relay->news, &relay->lock);
+	r = relay->done;
 	pthread_mutex_unlock(&relay->lock);
-	if (r)
+	if (!taken)
 		source_close(batch);
 	return r;
 }

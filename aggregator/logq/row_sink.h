@@ -4,7 +4,7 @@
  * What gives rows (local.h, remote.h) knows only the first sink; what stands
  * between it and the printer is a sink that hands rows on to the next:
  *
- *	source ──▶ cursor ──▶ chunks ──▶ relay or window ──▶ printer
+ *	source ──▶ cursor or backlog ──▶ chunks ──▶ relay or window ──▶ printer
  *	           (each of them only where it is asked for)
  *
  * A sink is the first member of the struct that implements it.  Names and texts

@@ -1,5 +1,6 @@
 /* show.c - from a source through sinks to the printer. */
 #include "aggregator/logq/show.h"
+#include "aggregator/logq/backlog.h"
 #include "aggregator/logq/chunks.h"
 #include "aggregator/logq/highlight.h"
 #include "aggregator/logq/hint.h"
@@ -34,6 +35,7 @@ struct way {
 	struct relay *relay;
 	struct chunks *chunks;
 	struct window *window;
+	struct backlog *backlog;
 	bool drain; /* the relay shows what it has also when it is interrupted */
 	struct place *place;
 	struct row_sink *first;
@@ -154,6 +156,23 @@ static int open_rest(struct way *way, const struct options *opts, struct ask *as
 	return r;
 }
 
+/* -f that begins with what is there. */
+static int open_last(struct way *way, const struct options *opts, struct ask *ask,
+		     struct err *reterr)
+{
+	int r;
+
+	if (!ask_looks_back(ask, opts))
+		return 0;
+	r = backlog_open(opts->lines >= 0 ? (uint64_t)opts->lines : BACKLOG_ALL, way->first,
+			 &way->backlog, reterr);
+	if (r < 0)
+		return r;
+	way->first = backlog_sink(way->backlog);
+	ask->backlog = way->backlog;
+	return 0;
+}
+
 /* A cursor belongs to a filter. */
 static uint64_t hash_filter(const struct ask *ask)
 {
@@ -220,8 +239,8 @@ static int ask_source(const struct options *opts, struct ask *ask, struct way *w
 	return r;
 }
 
-/* The first of the last rows, told by a sink that only looks. */
-struct last_rows {
+/* When the last rows begin, told by a sink that only looks. */
+struct look {
 	struct row_sink sink;
 	uint64_t wanted, seen;
 	int64_t since_ns;
@@ -230,14 +249,14 @@ struct last_rows {
 static int see_row(struct row_sink *sink, const struct span *names, const struct span *texts,
 		   size_t n)
 {
-	struct last_rows *last = (struct last_rows *)sink;
+	struct look *look = (struct look *)sink;
 	int64_t ns;
 
 	for (size_t i = 0; i < n; i++)
 		if (span_eq(names[i], SPAN("_time")) && lang_time(texts[i], &ns) &&
-		    ns < last->since_ns)
-			last->since_ns = ns;
-	return ++last->seen >= last->wanted;
+		    ns < look->since_ns)
+			look->since_ns = ns;
+	return ++look->seen >= look->wanted;
 }
 
 static int see_pause(struct row_sink *sink)
@@ -247,46 +266,38 @@ static int see_pause(struct row_sink *sink)
 }
 
 /*
- * -f -n N: following begins with the last N rows, so it begins at the time of
- * the first of them.  Rows of that same time come, too.
+ * -f -n N of an index: following begins at the time of the first of the last N
+ * rows, and the backlog drops those of that time that are too many.
  */
 static int begin_with_last(const struct options *opts, struct ask *ask, int64_t now_ns,
 			   struct err *reterr)
 {
-	struct last_rows last = {.sink = {.row = see_row, .pause = see_pause},
-				 .wanted = (uint64_t)opts->lines,
-				 .since_ns = INT64_MAX};
-	struct way way = {.first = &last.sink};
+	struct look look = {.sink = {.row = see_row, .pause = see_pause},
+			    .wanted = (uint64_t)opts->lines,
+			    .since_ns = INT64_MAX};
+	struct way way = {.first = &look.sink};
 	struct options before = *opts;
 	struct ask query = {0};
 	struct answer answer;
 	int r;
 
-	if (opts->bus.len || ask->files.len)
-		return err_set(reterr, -EINVAL,
-			       "-f -n N is for an index or a server; others are followed from "
-			       "their end, and -S 5m begins with what is there since then");
 	before.follow = 0;
 	answer_init(&answer);
 	r = ask_init(&query, &before, now_ns, reterr);
 	if (r == 0)
 		r = ask_split(&query, &before, now_ns, reterr);
-	if (r == 0 && !query.order)
-		r = err_set(reterr, -EINVAL,
-			    "-f -n N shows rows, but `%.*s` sums them up: -S says since when",
-			    SPAN_FMT(query_first_blocking_pipe(query.query)));
 	if (r == 0) {
 		/* The rows that pipes are given, not what they make of them. */
 		query.query->npipes = query.order ? query.order->npipes : 0;
 		r = ask_source(&before, &query, &way, &answer, reterr);
 	}
+	/* Fewer are all there are; one that comes just now is not to be missed. */
+	ask->min_time = look.seen < look.wanted ? query.min_time : look.since_ns;
+	ask->max_time = INT64_MAX;
+	ask->has_time_range = ask->since_given = true;
+	backlog_expect(ask->backlog, look.seen);
 	ask_release(&query);
 	answer_release(&answer);
-	if (r >= 0 && last.since_ns != INT64_MAX) {
-		ask->min_time = last.since_ns;
-		ask->max_time = INT64_MAX;
-		ask->has_time_range = ask->since_given = true;
-	}
 	return r < 0 ? r : 0;
 }
 
@@ -418,6 +429,7 @@ static void way_release(struct way *way)
 	relay_free(way->relay);
 	chunks_free(way->chunks);
 	window_free(way->window);
+	backlog_free(way->backlog);
 	place_free(way->place);
 	printer_free(way->printer);
 	highlight_free(way->highlight);
@@ -439,8 +451,10 @@ int show(const struct options *opts, struct ask *ask, int64_t now_ns)
 	if (r == 0)
 		r = open_rest(&way, opts, ask, &err);
 	if (r == 0)
+		r = open_last(&way, opts, ask, &err);
+	if (r == 0)
 		r = open_cursor(&way, opts, ask, now_ns, &err);
-	if (r == 0 && opts->follow && opts->lines >= 0)
+	if (r == 0 && way.backlog && !opts->bus.len && !ask->files.len)
 		r = begin_with_last(opts, ask, now_ns, &err);
 	if (r == 0) {
 		answer.progress = progress_counters(way.progress);

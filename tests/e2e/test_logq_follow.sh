@@ -35,6 +35,107 @@ is "Ctrl-C is 130" "$status" 130
 is "nothing of before is shown" "$(grep -c old "$scratch/files.out")" 0
 is "a rotated file is shown once" "$(grep -c 'after rotation' "$scratch/files.out")" 1
 
+# The last rows first, and no row lost or twice between them and what comes: a writer
+# doesn't wait for the follower.
+numbers() { sed -n 's/.*row \([0-9]*\).*/\1/p' "$1"; }
+in_a_row() { # NAME FIRST: each number from FIRST on, once
+	is "$1: each row once, in order" "$(numbers "$scratch/$1.out" | tr '\n' ' ')" \
+		"$(seq "$2" "$(numbers "$scratch/$1.out" | tail -n 1)" | tr '\n' ' ')"
+}
+row() { printf '{"time":"2026-03-01T12:00:%02d.%03dZ","level":"info","msg":"row %d"}\n' $(($1 / 1000)) $(($1 % 1000)) "$1"; }
+for ((i = 1; i <= 3000; i++)); do row $i; done >"$scratch/n.log"
+growing() { [ "$(wc -l <"$scratch/n.log")" -gt 3500 ]; }
+{ for ((i = 3001; i <= 20000; i++)); do row $i; done >>"$scratch/n.log"; } &
+writer=$!
+poll_until 10 growing
+start seam "$bin/logq" -f -n 5 -o cat "$scratch/n.log"
+wait_for 20 "-f -n: rows that are written meanwhile" has seam "row 20000\$"
+wait $writer
+seam_begin=$(numbers "$scratch/seam.out" | head -n 1)
+check "-f -n 5 begins with the last five of then" test "$seam_begin" -ge 2996
+in_a_row seam "$seam_begin"
+printf '{"time":"2026-03-01T12:00:30Z","msg":"row ' >>"$scratch/n.log"
+start cut "$bin/logq" -f -n 2 -o cat "$scratch/n.log"
+wait_for 10 "a line that is being written is none yet" has cut "row 20000"
+echo '20001"}' >>"$scratch/n.log"
+for name in seam cut; do wait_for 10 "and one when it is: $name" has $name "row 20001\$"; done
+mv "$scratch/n.log" "$scratch/n.log.1"
+row 20002 >>"$scratch/n.log.1"
+row 20003 >"$scratch/n.log"
+for name in seam cut; do wait_for 10 "renamed and made anew: $name" has $name "row 20003\$"; done
+row 20004 >>"$scratch/n.log.1" # its writer has not noticed yet
+for name in seam cut; do wait_for 10 "rows that still go to the renamed file: $name" has $name "row 20004\$"; done
+for ((i = 20005; i < 20010; i++)); do row $i; done >"$scratch/n.log" # longer than it was
+for name in seam cut; do wait_for 10 "cut and written anew, and longer: $name" has $name "row 20009\$"; done
+interrupt seam
+interrupt cut
+in_a_row seam "$seam_begin"
+in_a_row cut 19999
+# Matches count, not lines, however far behind they are; of several files by time.
+{
+	echo '{"time":"2026-03-01T11:00:00Z","level":"error","msg":"row 1"}'
+	for ((i = 2; i < 30000; i++)); do row 0; done
+	echo '{"time":"2026-03-01T13:00:00Z","level":"error","msg":"row 3"}'
+} >"$scratch/far.log"
+for time in 10:30 12:30; do
+	echo "{\"time\":\"2026-03-01T$time:00Z\",\"level\":\"error\",\"msg\":\"row 2\"}"
+done >"$scratch/near.log"
+start far "$bin/logq" -f -n 3 -o cat level:ERROR "$scratch/far.log" "$scratch/near.log"
+wait_for 20 "the last matches of two files" has far "row 3"
+echo '{"level":"error","msg":"row 4"}' >>"$scratch/near.log"
+wait_for 10 "and what comes" has far "row 4"
+interrupt far
+in_a_row far 1
+# Pipes have what is there and what comes in one run; -m ends it; sums have windows.
+start piped "$bin/logq" -f -n 2 -o cat '* | limit 3 | fields _msg' "$scratch/near.log"
+wait_for 10 "the last rows through pipes" has piped "row 4"
+for i in 5 6; do echo "{\"level\":\"error\",\"msg\":\"row $i\"}" >>"$scratch/near.log"; done
+reap piped
+is "limit counts both" "$(numbers "$scratch/piped.out" | tr '\n' ' ')" "2 4 5 "
+is "-m, too" "$(logq -f -n 2 -m 1 -o cat "$scratch/near.log")" "row 5"
+logq -f -n 3 '* | stats count()' "$scratch/near.log" >/dev/null
+like "-f -n of a sum is 2" "$? $(err)" "^2 .*stats.*-S"
+# -S: what is there since then, of all files in order of time.
+line "row 7" >"$scratch/since.log"
+echo "{\"time\":\"$(date -u -d -2hours +%FT%TZ)\",\"msg\":\"row 0\"}" >>"$scratch/since.log"
+echo "{\"time\":\"$(date -u -d -5minutes +%FT%TZ)\",\"msg\":\"row 6\"}" >"$scratch/since2.log"
+start since "$bin/logq" -f -S 1h -o cat "$scratch/since.log" "$scratch/since2.log"
+wait_for 10 "-f -S on files" has since "row 7"
+wait_for 10 "and what comes" touch_until since "$scratch/since2.log" "row 8"
+interrupt since
+is "by time" "$(numbers "$scratch/since.out" | uniq | tr '\n' ' ')" "6 7 8 "
+# One file that isn't there yet, and standard input beside a file.
+start absent "$bin/logq" -f -n 9 -o cat "$scratch/absent.log" "$scratch/since2.log"
+wait_for 10 "a file that isn't there is said" says absent "absent.log.*waiting for it"
+line "row 9" >"$scratch/absent.log"
+wait_for 10 "and shown from its beginning" has absent "row 9"
+interrupt absent
+mkfifo "$scratch/two"
+"$bin/logq" -f -o cat "$scratch/near.log" - <"$scratch/two" >"$scratch/two.out" 2>/dev/null &
+pids[two]=$!
+exec 8>"$scratch/two"
+line "row 1" >&8
+wait_for 10 "standard input beside a file" has two "row 1"
+wait_for 10 "and the file beside it" touch_until two "$scratch/near.log" "row 2"
+exec 8>&-
+interrupt two
+# Standard input: what comes until it falls silent is what is there.
+mkfifo "$scratch/silent"
+"$bin/logq" -f -n 2 -o cat - <"$scratch/silent" >"$scratch/silent.out" 2>/dev/null &
+pids[silent]=$!
+exec 8>"$scratch/silent"
+for i in 1 2 3 4; do row $i; done >&8
+printf '{"msg":"row' >&8
+wait_for 10 "a pipe that falls silent" has silent "row 4"
+echo ' 5"}' >&8
+wait_for 10 "and goes on" has silent "row 5"
+exec 8>&-
+reap silent
+is "its end is the end" "$status $(numbers "$scratch/silent.out" | tr '\n' ' ')" "0 3 4 5 "
+is "a whole input at once" "$(logq -f -n 1 -o cat - <"$scratch/near.log" | tail -n 1)" "row 2"
+logq -f -n 1 - </dev/null
+is "nothing in it is 1" $? 1
+
 # Streaming pipes, each on standard input that does not end.
 mkfifo "$scratch/in"
 follow_one() { # PIPE: the first row that comes out while the input is still open
@@ -76,8 +177,6 @@ for pipe in 'sort by (n)' 'first 3 by (n)' 'total_stats count() c'; do
 	is "${pipe%% *} with -f is 2" $? 2
 	like "${pipe%% *} is named" "$(err)" "pipe .${pipe%% *}. needs all rows .* --window"
 done
-logq -f -n 3 - </dev/null >/dev/null
-like "-f -n says what to do" "$? $(err)" "^2 .*-S 5m"
 line one >"$scratch/w.log"
 start window "$bin/logq" -f --window 1s -o json '* | stats by (level) count() n' "$scratch/w.log"
 window_shows() {
@@ -101,12 +200,14 @@ answers() { [ "$(logq -S @0 --server "unix:$scratch/store.$1/aggregator.sock" -c
 server a
 wait_for 20 "a server has rows" answers a
 start bus "$bin/logq" -f -o cat --bus "$bus"
+start lastbus "$bin/logq" -f -n 1 -o cat --bus "$bus"
+wait_for 20 "-f -n on a bus" has lastbus zero
 start index "$bin/logq" -f -o cat -D "$scratch/store.a"
 start tail "$bin/logq" -f -o cat --server "unix:$scratch/store.a/aggregator.sock"
 start limited "$bin/logq" -f -o cat --server "unix:$scratch/store.a/aggregator.sock" '* | limit 2'
 start both "$bin/logq" -f -o cat --server "unix:$scratch/store.a/aggregator.sock" --server "unix:$scratch/store.b/aggregator.sock"
 wait_for 20 "one of two servers that is not there is said" says both "store.b.*trying again"
-for name in bus index tail both; do
+for name in bus lastbus index tail both; do
 	wait_for 20 "a new row: $name" touch_until $name "$scratch/logs/a.log" "row $name"
 done
 reap limited
@@ -114,7 +215,9 @@ is "limit ends a tail" "$status $(wc -l <"$scratch/limited.out")" "0 2"
 # The last two rows, then what comes; rows of one time come together, so they differ in it.
 mark() { echo "{\"time\":\"$(date -u +%FT%T.%NZ)\",\"level\":\"info\",\"msg\":\"$1\"}" >>"$scratch/logs/a.log"; }
 for i in 1 2 3; do mark "mark $i"; done
-marks() { answers a '"mark 3"'; }
+# Rows of one time, of which some are too many.
+for i in 1 2 3; do echo "{\"time\":\"2026-03-01T00:00:00Z\",\"msg\":\"tie $i\"}"; done >>"$scratch/logs/a.log"
+marks() { answers a '"mark 3"' && [ "$(logq -S @0 -D "$scratch/store.a" -c '"tie 3"')" = 1 ]; }
 wait_for 20 "three rows are there" marks
 start last "$bin/logq" -f -n 2 -o cat --server "unix:$scratch/store.a/aggregator.sock" 'mark | fields _msg'
 wait_for 20 "-f -n begins with the last rows" has last "^mark 3\$"
@@ -122,6 +225,15 @@ mark "mark 4"
 wait_for 20 "and goes on" has last "^mark 4\$"
 interrupt last
 is "no more of them than asked for" "$(tr '\n' ' ' <"$scratch/last.out")" "mark 2 mark 3 mark 4 "
+for from in "-D $scratch/store.a" "--server unix:$scratch/store.a/aggregator.sock"; do
+	name=ties${from:2:1}
+	# shellcheck disable=SC2086
+	start "$name" "$bin/logq" -f -S @0 -n 2 -o cat $from "tie or $name"
+	wait_for 20 "the last of rows of one time" has "$name" "tie 3"
+	wait_for 20 "and what comes" touch_until "$name" "$scratch/logs/a.log" "$name"
+	interrupt "$name"
+	is "not more" "$(head -n 3 "$scratch/$name.out" | tr '\n' ' ')" "tie 2 tie 3 $name "
+done
 logq -f -n 2 -D "$scratch/store.a" '* | stats count()' >/dev/null
 is "-f -n of a sum is 2" "$?" 2
 # Rows are seen whatever their time is: hours behind those that were shown, each once.
@@ -154,7 +266,12 @@ is "late ones, too" "$(grep -c '^late' "$scratch/tail.out" "$scratch/index.out" 
 is "Ctrl-C is 130, always" "$status" 130
 server b
 wait_for 20 "the other of two servers comes" says both "connected again"
-for name in bus index both; do interrupt $name; done
+for name in bus lastbus index both; do interrupt $name; done
+is "a bus, with -n and without" "$(sort "$scratch/bus.out")" "$(sort "$scratch/lastbus.out")"
+start newest "$bin/logq" -f -n 3 -o cat --bus "$bus" '"mark"'
+wait_for 20 "the last of a bus" has newest "^mark 4\$"
+interrupt newest
+is "in order of time" "$(tr '\n' ' ' <"$scratch/newest.out")" "mark 2 mark 3 mark 4 "
 stop shipper
 logq -f --server "unix:$scratch/nobody" >/dev/null
 is "a server that was never there is 2" $? 2
