@@ -22,14 +22,18 @@ struct completion {
 	bool any;           /* of the source */
 };
 
-/* Those that begin with the piece. */
-static void put(struct completion *c, struct span text, const char *behind)
+static void put_line(struct completion *c, struct span text, const char *behind)
 {
-	if (!span_starts(text, c->place.piece))
-		return;
 	buf_puts(&c->out, text);
 	buf_puts(&c->out, span_cstr(behind));
 	buf_putc(&c->out, '\n');
+}
+
+/* Those that begin with the piece. */
+static void put(struct completion *c, struct span text, const char *behind)
+{
+	if (span_starts(text, c->place.piece))
+		put_line(c, text, behind);
 }
 
 static void put_words(struct completion *c, const char *list, const char *behind)
@@ -63,7 +67,9 @@ static int take_text(void *ctx, struct span text)
 		text_print_quoted(&c->word, text);
 	else
 		text_print(&c->word, text);
-	put(c, buf_span(&c->word), c->behind);
+	/* As it is or as it is written, in quotes. */
+	if (span_starts(text, piece) || span_starts(buf_span(&c->word), piece))
+		put_line(c, buf_span(&c->word), c->behind);
 	return 0;
 }
 

@@ -1,7 +1,8 @@
 # logq.bash - completion of logq's command line in bash.
 #
-# Flags are listed here.  Services, hosts, levels and fields are asked for, at
-# the source that the line names so far (-D, --server) or the local aggregator;
+# Flags are listed here.  What may come next in a query is said by logq itself
+# (--complete).  Services, hosts, names and values of fields are asked for, at the
+# source that the line names so far (-D, --server, a file) or the local aggregator;
 # without an answer within a second there are no proposals, and no message.
 
 _logq_flags='-S --since -U --until -n --lines -m --max-count -f --follow -r --reverse
@@ -15,45 +16,93 @@ _logq_outputs='auto short short-iso pretty verbose json logfmt csv cat table'
 _logq_formats='auto json logfmt plain cri syslog access klog regex:'
 _logq_modes='none auto java python go indent start:'
 _logq_levels='emerg alert crit err warning notice info debug trace fatal'
-_logq_pipes='block_stats blocks_count collapse_nums copy decolorize delete diff drop_empty_fields
-	extract extract_regexp facets field_names field_values fields filter first format
-	generate_sequence hash join last len limit math offset pack_json pack_logfmt patterns
-	query_stats rename replace replace_regexp running_stats sample set_stream_fields sort
-	split stats stream_context time_add top total_stats trace union uniq unpack_json
-	unpack_logfmt unpack_syslog unpack_words unroll'
+# Flags with a value, and those of them that say where from.
+_logq_valued='-S --since -U --until -n --lines -m --max-count -p --priority -u --service -H --host
+	-t --trace -g --grep -A --after-context -B --before-context -C --context -F --field -D --dir
+	--server --bus --parse --multiline --cursor-file -o --output --color --window --timeout --config'
+_logq_valued=${_logq_valued//[$'\n\t']/ }
+_logq_from='-S --since -U --until -D --dir --server --parse --multiline'
 _logq_times='10m 1h 1d 7d today yesterday'
 
-# The arguments of the line that say where from and since when.
-_logq_source() {
-	local i word
-	from=(-S 1d)
-	for ((i = 1; i < COMP_CWORD; i++)); do
-		word=${COMP_WORDS[i]}
-		case $word in
-		-D | --dir | --server | -S | --since)
-			# --dir=PATH comes as three words.
-			[[ ${COMP_WORDS[i + 1]-} = "=" ]] && ((i++))
-			((++i < COMP_CWORD)) && from+=("$word" "${COMP_WORDS[i]/#\~\//$HOME/}")
-			;;
+# Of the line up to the cursor: `from`, the arguments that say where from and since
+# when, files among them; `text`, the query that its other words are.
+_logq_line() {
+	local i word space flag= end= rest=${COMP_LINE:0:COMP_POINT}
+	from=() text=
+	for ((i = 0; i <= COMP_CWORD; i++)); do
+		word=${COMP_WORDS[i]} space=${rest%%[^[:space:]]*}
+		rest=${rest#"$space"}
+		((i < COMP_CWORD)) || word=$rest
+		rest=${rest#"$word"}
+		if ((i == 0)) || [[ $flag && $word = "=" ]]; then
+			continue
+		elif [[ $flag ]]; then
+			[[ " $_logq_from " = *" $flag "* ]] && from+=("$flag" "${word/#\~\//$HOME/}")
+			flag=
+		elif [[ ! $end && $space && $word = -?* ]]; then
+			[[ $word = -- ]] && end=1
+			[[ " $_logq_valued " = *" $word "* ]] && flag=$word
+			[[ " $_logq_from " = *" ${word%%=*} "* && $word = *=* ]] && from+=("$word")
+		elif [[ $word = *[./]* && -f $word ]] && ((i < COMP_CWORD)); then
+			from+=("$word")
+		else
+			_logq_unquote "$word"
+			text+=${text:+${space:+ }}$REPLY
+		fi
+	done
+}
+
+# What a word is without its quotes, of which the last may be to come.
+_logq_unquote() { # WORD
+	REPLY=$1
+	case $REPLY in
+	\'*) REPLY=${REPLY#\'} REPLY=${REPLY%\'} ;;
+	\"*) REPLY=${REPLY#\"} REPLY=${REPLY%\"} REPLY=${REPLY//\\/} ;;
+	*) REPLY=${REPLY//\\/} ;;
+	esac
+}
+
+# What may come next in a query: the piece of it that is replaced, then what by.
+_logq_complete() { # LOGQ QUERY [ARGUMENTS THAT SAY WHERE FROM…]
+	timeout 1 "$1" --complete ".$2" "${@:3}" </dev/null 2>/dev/null
+}
+
+# The values of a field, of which the line has the beginning.
+_logq_values() { # LOGQ FIELD PREFIX START
+	local from text
+	_logq_line
+	_logq_propose "$3" "$4" < <(_logq_complete "$1" "$2:=\"$4" "${from[@]}" | sed '1d; s/^"//; s/"$//')
+}
+
+_logq_fields() { # LOGQ PREFIX START
+	local from text
+	_logq_line
+	_logq_propose "$2" "$3" < <(_logq_complete "$1" '* | fields ' "${from[@]}" | sed 1d)
+}
+
+# What may come next in the query.  In a word without quotes, quotes are added.
+_logq_in_query() { # LOGQ WORD
+	local from text lines piece line word=$2 quote=
+	_logq_line
+	[[ $word = [\'\"]* ]] && quote=${word:0:1} word=${word:1}
+	[[ $quote || $word = *[!:=\(\|\<\>]* ]] || word= # breaks are words to bash
+	# Behind a whole word, a file is likelier than another filter.
+	[[ $quote || $word || $text = *['|:(,=']* ]] || return
+	mapfile -t lines < <(_logq_complete "$1" "$text" "${from[@]}")
+	piece=${lines[0]-}
+	for line in "${lines[@]:1}"; do
+		# Some characters of the piece may be breaks between words for bash.
+		[[ $word = *"$piece" ]] || line=${line#"${piece%"$word"}"}
+		case $quote in
+		\") line=${line//\"/\\\"} ;;
+		\') ;;
+		*) printf -v line %q "$line" ;;
 		esac
+		COMPREPLY+=("${word%"$piece"}$line")
 	done
-}
-
-# The values that the rows of a query have in their only field, a line each.
-_logq_ask() { # LOGQ QUERY
-	local from
-	_logq_source
-	timeout 2 "$1" "${from[@]}" --timeout 1s --no-pager -o cat -- "$2" </dev/null 2>/dev/null
-}
-
-# Inside of a quoted query: the pipe behind the last `|`, or nothing is proposed.
-_logq_in_query() { # START
-	local before=${1%|*} start=${1##*|}
-	[[ $start =~ ^[[:space:]]*[a-z_]*$ ]] || return
-	local space=${start%%[a-z_]*} name
-	for name in $_logq_pipes; do
-		[[ $name = "${start#"$space"}"* ]] && COMPREPLY+=("$before|$space$name")
-	done
+	((${#COMPREPLY[@]})) && compopt -o nospace 2>/dev/null
+	# With one proposal alone, readline would close the quote, and so end the query.
+	[[ $quote && ${#COMPREPLY[@]} = 1 ]] && COMPREPLY+=("${COMPREPLY[0]} ")
 }
 
 # Propose those of the lines on standard input that begin with $2, behind $1.
@@ -72,8 +121,11 @@ _logq_words() { # PREFIX START WORDS
 
 # File names, or with -d only directories.
 _logq_files() { # -f|-d START
-	compopt -o filenames 2>/dev/null
-	mapfile -t COMPREPLY < <(compgen "$1" -- "$2")
+	local files
+	mapfile -t files < <(compgen "$1" -- "$2")
+	((${#files[@]})) || return
+	compopt -o filenames +o nospace 2>/dev/null
+	COMPREPLY+=("${files[@]}")
 }
 
 _logq() {
@@ -95,15 +147,9 @@ _logq() {
 		[[ $cur = *..* ]] && before+=${cur%%..*}.. && cur=${cur#*..}
 		_logq_words "$before" "$cur" "$_logq_levels"
 		;;
-	-u | --service)
-		_logq_propose "$before" "$cur" < <(_logq_ask "$logq" '* | uniq by (service) limit 200')
-		;;
-	-H | --host)
-		_logq_propose "$before" "$cur" < <(_logq_ask "$logq" '* | uniq by (host) limit 200')
-		;;
-	-F | --field)
-		_logq_propose "$before" "$cur" < <(_logq_ask "$logq" '* | field_names | fields name')
-		;;
+	-u | --service) _logq_values "$logq" service "$before" "$cur" ;;
+	-H | --host) _logq_values "$logq" host "$before" "$cur" ;;
+	-F | --field) _logq_fields "$logq" "$before" "$cur" ;;
 	--server) _logq_words "$before" "$cur" 'http:// unix:' ;;
 	--cursor-file | --config) _logq_files -f "$cur" ;;
 	--bus) _logq_words "$before" "$cur" 'kafka:// dir://' ;;
@@ -112,14 +158,11 @@ _logq() {
 	-D | --dir) _logq_files -d "$cur" ;;
 	-[ntgmABC] | --lines | --max-count | --trace | --grep | --window | --timeout | --*-context | --context) ;;
 	*)
-		if [[ $cur = [\'\"]*\|* ]]; then
-			_logq_in_query "${cur:1}"
-		elif [[ $flag = '|' || $flag = "'|'" || $flag = '"|"' ]]; then
-			_logq_words '' "$cur" "$_logq_pipes"
-		elif [[ $cur = -* ]]; then
+		if [[ $cur = -* ]]; then
 			_logq_words '' "$cur" "$_logq_flags"
 		else
-			_logq_files -f "$cur"
+			[[ $cur = */* ]] || _logq_in_query "$logq" "$cur"
+			[[ $cur = [\'\"\|:\(]* ]] || _logq_files -f "$cur"
 			[[ $COMP_CWORD = 1 && trace = "$cur"* ]] && COMPREPLY+=(trace)
 		fi
 		;;

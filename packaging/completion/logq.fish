@@ -1,39 +1,78 @@
 # logq.fish - completion of logq's command line in fish.
 #
-# Services, hosts and fields are asked for, at the source that the line names so
-# far (-D, --server) or the local aggregator; without an answer within a second
-# there are no proposals, and no message.
+# What may come next in a query is said by logq itself (--complete).  Services,
+# hosts, names and values of fields are asked for, at the source that the line
+# names so far (-D, --server, a file) or the local aggregator; without an answer
+# within a second there are no proposals, and no message.
 
-# The values that the rows of a query have in their only field, a line each.
-function __logq_ask --argument-names query
+# What may come next in a query: the piece of it that is replaced, then what by.
+# The query is that of the line, or the one that is given.
+function __logq_complete
     set -l line (commandline -opc)
-    set -l from -S 1d
-    for i in (seq 2 (count $line))
-        switch $line[$i]
-            case -D --dir --server -S --since
-                set -q line[(math $i + 1)]; and set -a from $line[$i] $line[(math $i + 1)]
-            case '--dir=*' '--server=*' '--since=*'
-                set -a from $line[$i]
+    set -l from
+    set -l query
+    set -l flag
+    for word in $line[2..]
+        if test -n "$flag"
+            contains -- $flag -S --since -U --until -D --dir --server --parse --multiline
+            and set -a from $flag $word
+            set flag
+        else if string match -qr -- '^(-[SUnmpuHtgABCFDo]|--(since|until|lines|max-count|priority|service|host|trace|grep|after-context|before-context|context|field|dir|server|bus|parse|multiline|cursor-file|output|color|window|timeout|config))$' $word
+            set flag $word
+        else if string match -q -- '-*' $word
+            string match -qr -- '^--(since|until|dir|server|parse|multiline)=' $word
+            and set -a from $word
+        else if string match -qr '[./]' -- $word; and test -f $word
+            set -a from $word
+        else
+            set -a query $word
         end
     end
-    timeout 2 $line[1] $from --timeout 1s --no-pager -o cat -- $query </dev/null 2>/dev/null
+    set -q argv[1]; and set query $argv[1]; or set -a query (__logq_word)
+    timeout 1 $line[1] --complete ".$query" $from </dev/null 2>/dev/null
 end
 
-# Behind the last `|` of a quoted query: the names of pipes.
-function __logq_pipes
-    set -l start (commandline -ct)
-    string match -q '*|*' -- $start; or return
-    set -l before (string replace -r '[a-z_]*$' '' -- $start)
-    for name in block_stats blocks_count collapse_nums copy decolorize delete diff drop_empty_fields extract extract_regexp facets field_names field_values fields filter first format generate_sequence hash join last len limit math offset pack_json pack_logfmt patterns query_stats rename replace replace_regexp running_stats sample set_stream_fields sort split stats stream_context time_add top total_stats trace union uniq unpack_json unpack_logfmt unpack_syslog unpack_words unroll
-        echo $before$name
+# The word at the cursor without its quotes, of which the last may be to come.
+function __logq_word
+    set -l word (commandline -ct)
+    if string match -qr '^[\'"]' -- $word
+        string sub -s 2 -- $word
+    else
+        string replace -ar '\\\\(.)' '$1' -- $word
     end
+end
+
+# Proposals are whole words, which fish quotes as the line does.
+function __logq_words
+    set -l word (__logq_word)
+    string match -q '*/*' -- $word; and return
+    set -l lines (__logq_complete)
+    set -l length (math (string length -- "$word") - (string length -- "$lines[1]"))
+    # With one proposal alone, the quote would be closed, and so the query end.
+    test (count $lines) = 2; and string match -qr '^[\'"]' -- (commandline -ct)
+    and set -a lines "$lines[2] "
+    for line in $lines[2..]
+        echo -- (string sub -l $length -- "$word")$line
+    end
+end
+
+# The values of a field, of which the line has the beginning.
+function __logq_values --argument-names field
+    set -l start (string replace -r '^--[a-z]+=' '' -- (__logq_word))
+    set -l lines (__logq_complete "$field:=\"$start")
+    string replace -r '^"(.*)"$' '$1' -- $lines[2..]
+end
+
+function __logq_fields
+    set -l lines (__logq_complete '* | fields ')
+    printf '%s\n' $lines[2..]
 end
 
 set -l times '10m 1h 1d 7d today yesterday'
 set -l levels 'emerg alert crit err warning notice info debug trace fatal'
 set -l outputs 'auto short short-iso pretty verbose json logfmt csv cat table'
 
-complete -c logq -a '(__logq_pipes)'
+complete -c logq -a '(__logq_words)'
 complete -c logq -s S -l since -x -a "$times" -d 'from then on'
 complete -c logq -s U -l until -x -a "$times" -d 'up to then'
 complete -c logq -s n -l lines -x -d 'the last N'
@@ -41,8 +80,8 @@ complete -c logq -s m -l max-count -x -d 'stop after N'
 complete -c logq -s f -l follow -d 'new rows as they come'
 complete -c logq -s r -l reverse -d 'newest first'
 complete -c logq -s p -l priority -x -a "$levels" -d 'this level and worse'
-complete -c logq -s u -l service -x -a "(__logq_ask '* | uniq by (service) limit 200')" -d 'of this service'
-complete -c logq -s H -l host -x -a "(__logq_ask '* | uniq by (host) limit 200')" -d 'of this host'
+complete -c logq -s u -l service -x -a '(__logq_values service)' -d 'of this service'
+complete -c logq -s H -l host -x -a '(__logq_values host)' -d 'of this host'
 complete -c logq -s t -l trace -x -d 'of this trace'
 complete -c logq -s g -l grep -x -d 'whose message matches'
 complete -c logq -s i -l ignore-case -d 'in any case'
@@ -51,7 +90,7 @@ complete -c logq -s A -l after-context -x -d 'and N rows after each'
 complete -c logq -s B -l before-context -x -d 'and N rows before each'
 complete -c logq -s C -l context -x -d 'and N rows around each'
 complete -c logq -s c -l count -d 'how many'
-complete -c logq -s F -l field -x -a "(__logq_ask '* | field_names | fields name')" -d 'the values of a field'
+complete -c logq -s F -l field -x -a '(__logq_fields)' -d 'the values of a field'
 complete -c logq -s N -l fields -d 'the names of all fields'
 complete -c logq -l patterns -d 'messages without their numbers, counted'
 complete -c logq -l histogram -d 'how many over time'

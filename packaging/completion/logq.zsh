@@ -1,32 +1,66 @@
 #compdef logq
 # logq.zsh - completion of logq's command line in zsh; installed as _logq.
 #
-# Services, hosts and fields are asked for, at the source that the line names so
-# far (-D, --server) or the local aggregator; without an answer within a second
-# there are no proposals, and no message.
+# What may come next in a query is said by logq itself (--complete).  Services,
+# hosts, names and values of fields are asked for, at the source that the line
+# names so far (-D, --server, a file) or the local aggregator; without an answer
+# within a second there are no proposals, and no message.
 
-# The values that the rows of a query have in their only field.
-_logq_ask() { # MESSAGE QUERY
-	local -a from values
-	local flag
-	from=(-S 1d)
-	for flag in -D --dir --server -S --since; do
+# The flags that say where from and since when, and the files of the line; its other words.
+_logq_line() {
+	local flag word
+	from=() query=()
+	for flag in -S --since -U --until -D --dir --server --parse --multiline; do
 		[[ -n ${opt_args[$flag]} ]] && from+=($flag ${(Q)${opt_args[$flag]}})
 	done
-	values=(${(f)"$(timeout 2 ${words[1]} $from --timeout 1s --no-pager -o cat -- $2 \
-		</dev/null 2>/dev/null)"})
-	(( $#values )) && _wanted values expl $1 compadd -a values
+	for word in ${(Q)line}; do
+		[[ $word = ${(Q)words[CURRENT]} ]] && continue
+		if [[ $word = *[./]* && -f $word ]]; then from+=($word); else query+=($word); fi
+	done
 }
 
-_logq_services() { _logq_ask service '* | uniq by (service) limit 200' }
-_logq_hosts() { _logq_ask host '* | uniq by (host) limit 200' }
-_logq_fields() { _logq_ask field '* | field_names | fields name' }
+# What may come next in a query: the piece of it that is replaced, and what by.
+_logq_complete() { # QUERY
+	lines=("${(@f)$(timeout 1 ${(Q)words[1]} --complete .$1 $from </dev/null 2>/dev/null)}")
+}
+
+# The values of a field, of which the line has the beginning.
+_logq_values() { # FIELD
+	local -a from query lines
+	_logq_line
+	_logq_complete "$1:=\"$PREFIX"
+	lines=(${${lines[2,-1]#\"}%\"})
+	(( $#lines )) && _wanted values expl $1 compadd -a lines
+}
+
+# What may come next in the query, or a file.
 _logq_words() {
-	if [[ $words[CURRENT] = *\|* ]] && compset -P '*\|[[:space:]]#'; then
-		_wanted pipes expl pipe compadd block_stats blocks_count collapse_nums copy decolorize delete diff drop_empty_fields extract extract_regexp facets field_names field_values fields filter first format generate_sequence hash join last len limit math offset pack_json pack_logfmt patterns query_stats rename replace replace_regexp running_stats sample set_stream_fields sort split stats stream_context time_add top total_stats trace union uniq unpack_json unpack_logfmt unpack_syslog unpack_words unroll
-	else
-		_files
+	local -a from query lines
+	local text piece quote=$compstate[quote] ret=1
+	_logq_line
+	text="${(j: :)query}${query:+ }$PREFIX"
+	# Behind a whole word, a file is likelier than another filter.
+	if [[ -n $quote$PREFIX || $text = *['|:(,=']* ]] && [[ -n $quote || $PREFIX != */* ]]; then
+		_logq_complete $text
+		piece=$lines[1]
+		shift lines
 	fi
+	[[ -n $quote ]] || { _files && ret=0 }
+	if (( $#lines )) && [[ $PREFIX = *$piece ]]; then
+		compset -p $(( $#PREFIX - $#piece ))
+		_wanted queries expl query compadd -S '' -a lines && ret=0
+	fi
+	return ret
+}
+
+_logq_services() { _logq_values service }
+_logq_hosts() { _logq_values host }
+_logq_fields() {
+	local -a from query lines
+	_logq_line
+	_logq_complete '* | fields '
+	lines=(${lines[2,-1]})
+	(( $#lines )) && _wanted fields expl field compadd -a lines
 }
 _logq_times() { _wanted times expl time compadd 10m 1h 1d 7d today yesterday }
 _logq_levels() {
