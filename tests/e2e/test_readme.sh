@@ -14,7 +14,7 @@ trace=$(grep -o '"trace_id":"[0-9a-f]*"' "$scratch/shop/cart.log" | head -n 1 | 
 # command LINE: the README's line with what this machine has in its place.
 command_of() {
 	sed -E "s|  +#.*||; s|kafka://127.0.0.1:9092/logs|dir://$scratch/bus|; s|/var/lib/shipper|$scratch/state|
-		s|/var/lib/aggregator|$scratch/store|; s|'/var/log/shop/|'$scratch/shop/|
+		s|/var/lib/aggregator|$scratch/store|; s|/var/log/shop/|$scratch/shop/|
 		s|/var/log/nginx/|$scratch/nginx/|; s| access.log.gz| $scratch/access.log.gz|
 		s|journalctl -o json|cat $scratch/journal|; s|5d9dc9f81818e811892f902bd23f0824|$trace|
 		s|^(shipper .*)|\1 --once|; s|^(aggregator .*)|\1 --once|; s|^logq -f|logq -f -S @0 -m 1|" <<<"$1"
@@ -27,7 +27,7 @@ while IFS= read -r line; do
 	command=$(command_of "$line")
 	# Without a running aggregator the local index stands in for its socket.
 	case $command in
-	"logq -D"*|*"$scratch/access.log.gz"*|*" -") ;;
+	"logq -D"*|*"$scratch/access.log.gz"*|*"$scratch/shop/"|*" -") ;;
 	logq*) command="logq -D $scratch/store ${command#logq }" ;;
 	esac
 	output=$(bash -c "set -o pipefail; $command" 2>&1)
@@ -39,7 +39,7 @@ while IFS= read -r line; do
 		not_ok "$line" "$command" "exit code $code" "$output"
 	fi
 done < <(sed -n '/^## Use it/,/^## A filter/p' "$top/README.md" | grep -E '^(shipper|aggregator|logq|journalctl) ')
-is "commands in the README's block" "$seen" 11
+is "commands in the README's block" "$seen" 12
 
 cd "$top" || exit 1
 for target in $(grep -oE '^make [a-z]+' README.md | cut -d' ' -f2 | sort -u); do
