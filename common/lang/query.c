@@ -310,12 +310,6 @@ static int parse_whole(struct span text, int64_t now_ns, const struct lang_ops *
 	return 0;
 }
 
-int query_parse(struct span text, int64_t now_ns, const struct lang_ops *ops, struct query **ret,
-		struct err *reterr)
-{
-	return parse_whole(text, now_ns, ops, parse_body, ret, reterr);
-}
-
 static int parse_only_pipes(struct lex *lex, struct query *query)
 {
 	query->filter = parse_new_leaf(lex, (struct field_ref){0}, FILTER_ALL);
@@ -326,6 +320,44 @@ int query_parse_pipes(struct span text, int64_t now_ns, const struct lang_ops *o
 		      struct query **ret, struct err *reterr)
 {
 	return parse_whole(text, now_ns, ops, parse_only_pipes, ret, reterr);
+}
+
+/* limit 10: all of it can be read as pipes.  The words would be looked for, and hardly be found. */
+static int check_begins_with_pipe(struct span text, int64_t now_ns, const struct lang_ops *ops,
+				  struct err *reterr)
+{
+	struct query *pipes;
+	struct lex lex;
+	struct err err;
+	struct arena arena;
+	struct span name;
+
+	arena_init(&arena, QUERY_TEXT_MAX);
+	int r = lex_init(&lex, text, now_ns, &arena, reterr);
+
+	name = lex.raw;
+	if (r >= 0 && lex.kind == LEX_WORD && words_have(words_pipes, name)) {
+		lex_next(&lex);
+		bool alone = !lex.space || lex_at_pipe_end(&lex);
+
+		if (!alone && query_parse_pipes(text, now_ns, ops, &pipes, &err) >= 0) {
+			query_free(pipes);
+			r = lex_error_at(&lex, (size_t)(name.ptr - text.ptr),
+					 "`%.*s` is a pipe, which stands behind a filter: write "
+					 "* | %.*s …, or put the word in quotes to look for it",
+					 SPAN_FMT(name), SPAN_FMT(name));
+		}
+	}
+	arena_release(&arena);
+	return r;
+}
+
+int query_parse(struct span text, int64_t now_ns, const struct lang_ops *ops, struct query **ret,
+		struct err *reterr)
+{
+	int r = ops ? check_begins_with_pipe(text, now_ns, ops, reterr) : 0;
+
+	return r < 0 ? r : parse_whole(text, now_ns, ops, parse_body, ret, reterr);
 }
 
 static void free_pipes(struct query *query)

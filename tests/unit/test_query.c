@@ -390,6 +390,32 @@ static void test_damage_makes_it_partial(void **state)
 }
 
 /* A hundred seconds, to the nanosecond: 2 rows are 0.02 a second, not 0.0199999999998. */
+/* `* |` was left out; words that only begin like a pipe are words. */
+static void test_no_filter_before_the_pipe(void **state)
+{
+	static const struct {
+		const char *query;
+		bool refused;
+	} cases[] = {
+		{"limit 10", true},          {" Fields a, b | sort by (a)", true},
+		{"keep alive", true},        {"limit", false},
+		{"sort | limit 3", false},   {"\"limit\" 10", false},
+		{"drop table users", false}, {"fields.foo:bar", false},
+		{"error limit 10", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct query *query = NULL;
+		struct err err = {0};
+		int r = query_parse(span_cstr(cases[i].query), 0, &query_lang_ops, &query, &err);
+
+		assert_int_equal(r, cases[i].refused ? -EINVAL : 0);
+		assert_true(!cases[i].refused || strstr(err.text, "behind a filter: write * | "));
+		query_free(query);
+	}
+}
+
 static void test_rate_by_the_time_range(void **state)
 {
 	static const struct span pairs[2][4] = {
@@ -411,6 +437,7 @@ static void test_rate_by_the_time_range(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_no_filter_before_the_pipe),
 		cmocka_unit_test(test_rate_by_the_time_range),
 		cmocka_unit_test(test_memory_budget_names_the_pipe),
 		cmocka_unit_test(test_top_k_keeps_few_rows),
