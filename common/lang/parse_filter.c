@@ -178,12 +178,25 @@ static int parse_star(struct lex *lex, struct field_ref field, struct filter **r
 /* Names whose filters have a syntax of their own, when they stand in front of a colon. */
 static int parse_after_field(struct lex *lex, struct field_ref field, struct filter **ret)
 {
-	if (!field.wild && span_eq(field.name, SPAN("_time")))
-		return parse_time(lex, ret);
-	if (!field.wild && span_eq(field.name, SPAN("_stream_id")))
-		return parse_stream_id(lex, ret);
-	if (!field.wild && span_eq(field.name, SPAN("_stream")))
-		return parse_stream(lex, ret);
+	static const struct {
+		struct span name;
+		int (*parse)(struct lex *lex, struct filter **ret);
+	} own[] = {
+		{SPAN("_time"), parse_time},
+		{SPAN("_stream_id"), parse_stream_id},
+		{SPAN("_stream"), parse_stream},
+	};
+
+	for (size_t i = 0; !field.wild && i < sizeof(own) / sizeof(own[0]); i++) {
+		if (!span_eq(field.name, own[i].name))
+			continue;
+		if (lex_is_any(lex, "! != !~ not"))
+			return lex_error_at(lex, lex->pos,
+					    "what negates it stands in front of the field: "
+					    "!%.*s:…",
+					    SPAN_FMT(field.name));
+		return own[i].parse(lex, ret);
+	}
 	return parse_filter_generic(lex, field, ret);
 }
 
