@@ -1,5 +1,7 @@
 /* json_array.c - see json_array.h. */
 #include "aggregator/query/pipes/json_array.h"
+#include "common/data/json_scan.h"
+#include "common/lang/words.h"
 
 static void skip_space(struct span *rest)
 {
@@ -25,6 +27,32 @@ static size_t string_len(struct span text)
 			return i + 1;
 	}
 	return 0;
+}
+
+/* 1, -.5, 1e9, true, null, NaN */
+static bool is_scalar(struct span text)
+{
+	bool digit = false;
+
+	for (size_t i = 0; i < text.len; i++) {
+		digit = digit || (text.ptr[i] >= '0' && text.ptr[i] <= '9');
+		if (span_chr(SPAN("0123456789+-.eE"), text.ptr[i]) < 0)
+			return words_have("true false null nan inf +inf -inf", text);
+	}
+	return digit;
+}
+
+static bool is_value(struct span item)
+{
+	size_t unused;
+
+	if (!item.len)
+		return false;
+	if (item.ptr[0] == '"')
+		return string_len(item) == item.len;
+	if (item.ptr[0] == '{' || item.ptr[0] == '[')
+		return json_validate(item, &unused) >= 0;
+	return is_scalar(item);
 }
 
 /* Bytes of the value in front, up to the comma or bracket behind it; 0 if cut. */
@@ -71,7 +99,7 @@ bool json_array_next(struct json_array *array, struct span *ret_item, bool *ret_
 	size_t len = value_len(array->rest);
 	struct span item = span_trim(span_take(array->rest, len));
 
-	if (item.len == 0) {
+	if (!is_value(item)) {
 		array->valid = false;
 		return false;
 	}
@@ -79,4 +107,14 @@ bool json_array_next(struct json_array *array, struct span *ret_item, bool *ret_
 	*ret_quoted = item.ptr[0] == '"';
 	*ret_item = *ret_quoted ? span_of(item.ptr + 1, item.len - 2) : item;
 	return true;
+}
+
+struct span json_array_text(struct arena *arena, struct span item, bool quoted)
+{
+	size_t unused;
+
+	if (!quoted || span_chr(item, '\\') < 0 ||
+	    json_validate(span_of(item.ptr - 1, item.len + 2), &unused) < 0)
+		return item;
+	return json_unescape(arena, item);
 }

@@ -3,7 +3,6 @@
  */
 #include "aggregator/query/pipes/json_array.h"
 #include "aggregator/query/pipes/pipes.h"
-#include "common/data/json_scan.h"
 #include <errno.h>
 
 struct pipe_unroll {
@@ -95,7 +94,7 @@ static void put_items(struct span text, struct arena *arena, struct span *to, ui
 
 	if (count_items(text) && json_array_init(&array, text))
 		while (i < n && json_array_next(&array, &item, &quoted))
-			to[i++] = quoted ? json_unescape(arena, item) : item;
+			to[i++] = json_array_text(arena, item, quoted);
 	while (i < n)
 		to[i++] = SPAN("");
 }
