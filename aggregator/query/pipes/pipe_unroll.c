@@ -149,7 +149,7 @@ static int set_fields(const struct pipe_unroll *pipe, const struct unroll_plan *
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	return out->arena->overflowed ? -ENOMEM : 0;
 }
 
 static int unroll_push(struct stage *stage, unsigned worker, struct rows *rows)

@@ -38,14 +38,14 @@ void unpack_add(struct unpack *unpack, struct span name, struct span value)
 {
 	const struct pipe_unpack *pipe = unpack->pipe;
 
+	if (name.len == 0)
+		name = SPAN("_msg");
 	if (unpack->failed || (pipe->fields.len && !field_filters_have(&pipe->fields, name)))
 		return;
 	if (pipe->prefix.len)
 		name = arena_printf(unpack->rows->arena, "%.*s%.*s", SPAN_FMT(pipe->prefix),
 				    SPAN_FMT(name));
-	if (name.len == 0)
-		name = SPAN("_msg");
-	struct unpack_column *column = column_of(unpack, name);
+	struct unpack_column *column = name.ptr ? column_of(unpack, name) : NULL;
 
 	if (!column) {
 		unpack->failed = -ENOMEM;
