@@ -28,16 +28,17 @@ static const struct {
 	{"year", BUCKET_YEAR, 1},
 };
 
+/* Far inside of an int64_t, which times and whole numbers are counted in. */
 static bool parse_amount(struct span text, double *ret)
 {
 	int64_t whole;
 
-	if (lang_float(text, ret))
-		return true;
-	if (!lang_duration(text, &whole) && !lang_bytes(text, &whole))
-		return false;
-	*ret = (double)whole;
-	return true;
+	if (!lang_float(text, ret)) {
+		if (!lang_duration(text, &whole) && !lang_bytes(text, &whole))
+			return false;
+		*ret = (double)whole;
+	}
+	return fabs(*ret) < 0x1p62;
 }
 
 static bool parse_step(struct span text, struct bucket *ret)
@@ -96,9 +97,10 @@ void bucket_print(const struct bucket *bucket, struct buf *out)
 	}
 }
 
+/* As all that rounds down here: what would fall out of an int64_t stays. */
 static int64_t floor_to(int64_t n, int64_t step, int64_t offset)
 {
-	int64_t shifted, rest;
+	int64_t shifted, rest, ret;
 
 	if (step <= 0)
 		step = 1;
@@ -107,18 +109,23 @@ static int64_t floor_to(int64_t n, int64_t step, int64_t offset)
 	rest = shifted % step;
 	if (rest < 0)
 		rest += step;
-	return n - rest;
+	return __builtin_sub_overflow(n, rest, &ret) ? n : ret;
 }
 
 static int64_t floor_to_calendar(int64_t ns, enum bucket_unit unit, int64_t offset)
 {
-	int64_t local = ns - offset, days = floor_to(local, NS_PER_DAY, 0) / NS_PER_DAY, year;
+	int64_t local, year, ret;
 	unsigned month, day;
 
-	timestamp_civil(days, &year, &month, &day);
+	if (__builtin_sub_overflow(ns, offset, &local))
+		return ns;
+	timestamp_civil(floor_to(local, NS_PER_DAY, 0) / NS_PER_DAY, &year, &month, &day);
 	if (unit == BUCKET_YEAR)
 		month = 1;
-	return timestamp_days(year, month, 1) * NS_PER_DAY + offset;
+	if (__builtin_mul_overflow(timestamp_days(year, month, 1), NS_PER_DAY, &ret) ||
+	    __builtin_add_overflow(ret, offset, &ret))
+		return ns;
+	return ret;
 }
 
 /* The offset is that of a time zone: days of UTC+2 begin at 22:00 UTC. */
@@ -169,6 +176,8 @@ static double floor_real(double n, double step, double offset)
 	double shifted = floor((n - offset) * scale + 1e-9);
 	double rest = fmod(shifted, units_of_step);
 
+	if (!isfinite(shifted))
+		return n;
 	if (rest < 0)
 		rest += units_of_step;
 	return (shifted - rest) / scale + offset;
