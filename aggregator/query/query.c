@@ -181,6 +181,7 @@ static int scan_rows(struct query_worker *worker, struct row_block *block, uint3
 
 	arena_reset(&worker->arena);
 	rows_init_block(&rows, &worker->arena, block, NULL, block->nrows);
+	rows.scratch = &worker->scratch;
 	rows.stopped = is_stopped;
 	rows.stopped_ctx = run;
 	r = rows_slice(&rows, first, n);
@@ -214,6 +215,7 @@ static int scan_slices(struct query_worker *worker, struct row_block *block,
 	uint32_t size = block->nrows / SLICES + 1;
 	int r = 0;
 
+	arena_release(&worker->scratch);
 	for (uint32_t first = 0; r == 0 && first < block->nrows; first += size) {
 		uint32_t left = block->nrows - first;
 
@@ -395,6 +397,8 @@ static int open_workers(struct query_run *run, unsigned n)
 		run->workers[i].index = i;
 		arena_init(&run->workers[i].arena, SIZE_MAX / 4);
 		run->workers[i].arena.shared = &run->shared->memory;
+		arena_init(&run->workers[i].scratch, SIZE_MAX / 4);
+		run->workers[i].scratch.shared = &run->shared->memory;
 	}
 	return 0;
 }
@@ -434,8 +438,10 @@ static void run_release(struct query_run *run)
 		budget_give(&run->shared->memory, atomic_load(&stage->charged));
 	}
 	budget_give(&run->shared->memory, run->values_bytes);
-	for (unsigned i = 0; i < run->nworkers; i++)
+	for (unsigned i = 0; i < run->nworkers; i++) {
 		arena_release(&run->workers[i].arena);
+		arena_release(&run->workers[i].scratch);
+	}
 	free(run->stages);
 	free(run->workers);
 	arena_release(&run->plan);

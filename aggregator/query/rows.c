@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define FEW 16 /* of so many rows, one is few: to copy what it has costs less than new memory */
+
 /* What a column reads as when there is no memory for its texts. */
 static const struct span no_texts[ROW_BLOCK_MAX];
 
@@ -151,6 +153,15 @@ static int gather_numbers(struct rows *rows, struct column *column, const uint32
 	return 0;
 }
 
+static const struct span *copy_texts(struct arena *arena, const struct span *texts, uint32_t n)
+{
+	struct span *copy = arena_alloc(arena, n * sizeof(*copy));
+
+	for (uint32_t i = 0; copy && i < n; i++)
+		copy[i] = arena_dup(arena, texts[i]);
+	return copy;
+}
+
 /* Rows at[0 … n-1] of a column, in place of all its rows. */
 static int gather_column(struct rows *rows, struct column *column, const uint32_t *at, uint32_t n)
 {
@@ -182,25 +193,70 @@ static int gather_column(struct rows *rows, struct column *column, const uint32_
 	return r;
 }
 
+/* Into the arena, texts that rows have in place of a list. */
+static int copy_column(struct rows *rows, struct column *column)
+{
+	int r = column_make(column, rows->scratch);
+
+	if (r < 0)
+		return rows_list_failed(rows, column->name, r);
+	if (column->kind == COLUMN_CONST)
+		column->value = arena_dup(rows->arena, column->value);
+	if (column->kind == COLUMN_DICT)
+		column->dict = copy_texts(rows->arena, column->dict, column->ndict);
+	if (column->texts)
+		column->texts = copy_texts(rows->arena, column->texts, column->nrows);
+	return rows->arena->overflowed ? fail_memory(rows) : 0;
+}
+
+/* In scratch memory, for the few rows that are picked. */
+static int load_few(struct rows *rows, struct rows_field *field, struct column *column,
+		    struct err *reterr)
+{
+	int r = rows->block->ops->load_some(rows->block, field->source, rows->picked, rows->n,
+					    rows->scratch, column, reterr);
+
+	if (r < 0)
+		return fail(rows, r, reterr->text);
+	rows->values += rows->n;
+	r = gather_column(rows, column, rows->picked, rows->n);
+	return r < 0 ? r : copy_column(rows, column);
+}
+
+static int load_all(struct rows *rows, struct rows_field *field, struct column *column,
+		    struct err *reterr)
+{
+	int r = rows->block->ops->load(rows->block, field->source, rows->arena, column, reterr);
+
+	if (r < 0)
+		return fail(rows, r, reterr->text[0] ? reterr->text : "a column could not be read");
+	/* Of a list, the texts of these rows will be made at most. */
+	rows->values += column->list ? rows->n : column->nrows;
+	if (rows->picked)
+		return gather_column(rows, column, rows->picked, rows->n);
+	column->nrows = rows->n;
+	return 0;
+}
+
+static bool few_are_picked(const struct rows *rows)
+{
+	return rows->scratch && rows->picked && rows->n < rows->block->nrows / FEW &&
+	       rows->block->ops->load_some;
+}
+
 static void load(struct rows *rows, struct rows_field *field)
 {
 	struct err err = {.text = ""};
 	struct column column;
-	int r = rows->block->ops->load(rows->block, field->source, rows->arena, &column, &err);
+	bool few = few_are_picked(rows);
 
 	rows->loads++;
 	field->state = ROWS_LOADED;
 	column_init_empty(&field->column, field->name, rows->n);
-	if (r < 0) {
-		fail(rows, r, err.text[0] ? err.text : "a column could not be read");
-		return;
-	}
-	/* Of a list, the texts of these rows will be made at most. */
-	rows->values += column.list ? rows->n : column.nrows;
-	if (rows->picked)
-		r = gather_column(rows, &column, rows->picked, rows->n);
-	else
-		column.nrows = rows->n;
+	int r = few ? load_few(rows, field, &column, &err) : load_all(rows, field, &column, &err);
+
+	if (few)
+		arena_reset(rows->scratch);
 	if (r < 0)
 		return;
 	column.name = field->name;

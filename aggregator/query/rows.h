@@ -46,6 +46,7 @@ struct rows_field {
 struct rows {
 	uint32_t n;
 	struct arena *arena;
+	struct arena *scratch; /* of one load; NULL = all goes into the arena */
 	struct rows_field *fields;
 	size_t nfields, capfields;
 	uint32_t *slots; /* hash of the names: 1 + a place in `fields`; NULL while they are few */
@@ -66,7 +67,10 @@ struct rows {
 
 /* `n` rows without any column. */
 void rows_init(struct rows *rows, struct arena *arena, uint32_t n);
-/* The `n` rows `picked` of a block; NULL = its first n. */
+/*
+ * The `n` rows `picked` of a block; NULL = its first n.  With a scratch arena
+ * set, a column of few rows of a large block is read there and copied.
+ */
 void rows_init_block(struct rows *rows, struct arena *arena, struct row_block *block,
 		     const uint32_t *picked, uint32_t n);
 

@@ -27,7 +27,8 @@ struct query_worker {
 	struct query_run *run;
 	unsigned index;
 	pthread_t thread;
-	struct arena arena; /* of the rows that are being pushed */
+	struct arena arena;   /* of the rows that are being pushed */
+	struct arena scratch; /* of one column of few of them */
 	uint64_t rows_scanned, rows_matched, bytes_scanned;
 	uint64_t blocks_scanned, blocks_skipped, columns_read, values_read;
 	uint64_t skipped_time, skipped_best;

@@ -66,11 +66,13 @@ static int const_put(struct codec_context *ctx, const struct values *values, str
 }
 
 static int const_get(const struct column_entry *entry, struct cursor *in, uint32_t nrows,
-		     struct arena *tmp, struct arena *keep, struct column *ret)
+		     const uint64_t *wanted, struct arena *tmp, struct arena *keep,
+		     struct column *ret)
 {
 	struct span value = arena_dup(keep, entry->value);
 
 	(void)in;
+	(void)wanted;
 	(void)tmp;
 	if (entry->value.len && !value.ptr)
 		return -ENOMEM;
@@ -111,16 +113,17 @@ static int time_put(struct codec_context *ctx, const struct values *values, stru
 }
 
 static int time_get(const struct column_entry *entry, struct cursor *in, uint32_t nrows,
-		    struct arena *tmp, struct arena *keep, struct column *ret)
+		    const uint64_t *wanted, struct arena *tmp, struct arena *keep,
+		    struct column *ret)
 {
-	int64_t *times = ARENA_ARRAY(keep, int64_t, nrows);
+	int64_t *times = arena_alloc(keep, nrows * sizeof(*times));
 	uint64_t unit = cursor_varint(in);
 
 	(void)entry;
 	(void)tmp;
 	if (!times)
 		return -ENOMEM;
-	int r = ints_get(in, times, nrows);
+	int r = ints_get(in, wanted, times, nrows);
 
 	for (uint32_t i = 0; r == 0 && i < nrows; i++)
 		times[i] = (int64_t)((uint64_t)times[i] * unit);

@@ -79,11 +79,13 @@ struct codec {
 		   struct column_entry *entry);
 	/*
 	 * `tmp` lives as long as the call, `keep` as long as the column.  `in`
-	 * is the verified chunk, with INTS_SLACK bytes behind it.
+	 * is the verified chunk, with INTS_SLACK bytes behind it.  Rows that are not
+	 * in the bitmap `wanted` (NULL = all are) may come out as anything.
 	 * 0, -EBADMSG, -ENOMEM.
 	 */
 	int (*get)(const struct column_entry *entry, struct cursor *in, uint32_t nrows,
-		   struct arena *tmp, struct arena *keep, struct column *ret);
+		   const uint64_t *wanted, struct arena *tmp, struct arena *keep,
+		   struct column *ret);
 	bool borrows; /* the column has a list that reads on in the chunk: it must be kept */
 };
 

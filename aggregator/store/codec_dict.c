@@ -69,12 +69,14 @@ static uint8_t largest(struct span codes)
 }
 
 static int dict_get(const struct column_entry *entry, struct cursor *in, uint32_t nrows,
-		    struct arena *tmp, struct arena *keep, struct column *ret)
+		    const uint64_t *wanted, struct arena *tmp, struct arena *keep,
+		    struct column *ret)
 {
 	uint64_t n = cursor_varint(in);
 	struct span codes;
 
 	(void)entry;
+	(void)wanted;
 	(void)tmp;
 	if (in->failed || n == 0 || n > DICT_MAX)
 		return -EBADMSG;

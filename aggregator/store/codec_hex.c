@@ -180,7 +180,8 @@ static int id_list(struct cursor *in, enum layout layout, size_t id_len, uint64_
 }
 
 static int hex_get(const struct column_entry *entry, struct cursor *in, uint32_t nrows,
-		   struct arena *tmp, struct arena *keep, struct column *ret)
+		   const uint64_t *wanted, struct arena *tmp, struct arena *keep,
+		   struct column *ret)
 {
 	uint8_t layout = cursor_u8(in), id_len = cursor_u8(in);
 	const uint64_t *present;
@@ -200,7 +201,7 @@ static int hex_get(const struct column_entry *entry, struct cursor *in, uint32_t
 	if (in->failed || nlist > n)
 		return -EBADMSG;
 	r = id_list(in, layout, id_len, nlist, keep, &list);
-	return r < 0 ? r : list_column(in, list, repeats, present, n, nrows, keep, ret);
+	return r < 0 ? r : list_column(in, list, repeats, present, wanted, n, nrows, keep, ret);
 }
 
 const struct codec codec_hex = {.name = "hex", .put = hex_put, .get = hex_get, .borrows = true};

@@ -96,7 +96,8 @@ static const uint64_t *invert(const uint64_t *present, uint32_t nrows, struct ar
 }
 
 static int int_get(const struct column_entry *entry, struct cursor *in, uint32_t nrows,
-		   struct arena *tmp, struct arena *keep, struct column *ret)
+		   const uint64_t *wanted, struct arena *tmp, struct arena *keep,
+		   struct column *ret)
 {
 	uint8_t form = cursor_u8(in), scale = cursor_u8(in);
 	int64_t *ints = arena_alloc(keep, nrows * sizeof(*ints));
@@ -110,7 +111,7 @@ static int int_get(const struct column_entry *entry, struct cursor *in, uint32_t
 		return -ENOMEM;
 	int r = presence_get(in, nrows, tmp, &present, &n);
 
-	r = r < 0 ? r : ints_get(in, ints, n);
+	r = r < 0 ? r : ints_get(in, present ? NULL : wanted, ints, n);
 	if (r < 0)
 		return r;
 	presence_spread_ints(ints, nrows, present, n);

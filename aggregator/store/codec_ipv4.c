@@ -148,7 +148,8 @@ static void find_equal(const struct text_list *list, struct span text, uint8_t *
 }
 
 static int ipv4_get(const struct column_entry *entry, struct cursor *in, uint32_t nrows,
-		    struct arena *tmp, struct arena *keep, struct column *ret)
+		    const uint64_t *wanted, struct arena *tmp, struct arena *keep,
+		    struct column *ret)
 {
 	struct address_list *l = ARENA_NEW(keep, struct address_list);
 	const uint64_t *present;
@@ -169,8 +170,9 @@ static int ipv4_get(const struct column_entry *entry, struct cursor *in, uint32_
 				     .addresses = l->addresses,
 				     .make = make_texts,
 				     .equal = find_equal};
-	r = numbers_get(in, UINT32_MAX, l->addresses, nlist);
-	return r < 0 ? r : list_column(in, &l->list, repeats, present, n, nrows, keep, ret);
+	r = ints_get_numbers(in, repeats || present ? NULL : wanted, UINT32_MAX, l->addresses,
+			     nlist);
+	return r < 0 ? r : list_column(in, &l->list, repeats, present, wanted, n, nrows, keep, ret);
 }
 
 const struct codec codec_ipv4 = {.name = "ipv4", .put = ipv4_put, .get = ipv4_get};

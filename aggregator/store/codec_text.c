@@ -6,7 +6,6 @@
  */
 #include "aggregator/store/codes.h"
 #include "aggregator/store/ints.h"
-#include "aggregator/store/scratch.h"
 #include "aggregator/store/strings.h"
 #include <errno.h>
 
@@ -22,24 +21,6 @@ int codes_put(struct codec_context *ctx, struct buf *out, const uint32_t *codes,
 	return 0;
 }
 
-int numbers_get(struct cursor *in, uint32_t max, uint32_t *ret, size_t n)
-{
-	struct arena *tmp = scratch_take();
-	int64_t *wide = tmp ? arena_alloc(tmp, n * sizeof(*wide)) : NULL;
-	int r = wide ? ints_get(in, wide, n) : -ENOMEM;
-	uint64_t largest = 0;
-
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		uint64_t number = (uint64_t)wide[i];
-
-		largest = number > largest ? number : largest;
-		ret[i] = (uint32_t)number;
-	}
-	if (tmp)
-		scratch_give(tmp);
-	return r < 0 ? r : largest > max ? -EBADMSG : 0;
-}
-
 /* From the back, so that packed numbers make room for themselves; `none` where there is no bit. */
 static void spread_numbers(uint32_t *numbers, uint32_t nrows, const uint64_t *present, size_t n,
 			   uint32_t none)
@@ -49,7 +30,8 @@ static void spread_numbers(uint32_t *numbers, uint32_t nrows, const uint64_t *pr
 }
 
 int list_column(struct cursor *in, struct text_list *list, bool repeats, const uint64_t *present,
-		size_t n, uint32_t nrows, struct arena *keep, struct column *ret)
+		const uint64_t *wanted, size_t n, uint32_t nrows, struct arena *keep,
+		struct column *ret)
 {
 	uint32_t *numbers = NULL;
 	int r = 0;
@@ -60,7 +42,8 @@ int list_column(struct cursor *in, struct text_list *list, bool repeats, const u
 			return -ENOMEM;
 	}
 	if (repeats && n)
-		r = list->n ? numbers_get(in, list->n - 1, numbers, n) : -EBADMSG;
+		r = list->n ? ints_get_numbers(in, present ? NULL : wanted, list->n - 1, numbers, n)
+			    : -EBADMSG;
 	for (size_t i = 0; !repeats && present && i < n; i++)
 		numbers[i] = (uint32_t)i;
 	if (r < 0)
@@ -93,7 +76,8 @@ static int text_put(struct codec_context *ctx, const struct values *values, stru
 }
 
 static int text_get(const struct column_entry *entry, struct cursor *in, uint32_t nrows,
-		    struct arena *tmp, struct arena *keep, struct column *ret)
+		    const uint64_t *wanted, struct arena *tmp, struct arena *keep,
+		    struct column *ret)
 {
 	const uint64_t *present;
 	struct text_list *list;
@@ -109,7 +93,7 @@ static int text_get(const struct column_entry *entry, struct cursor *in, uint32_
 	if (in->failed || nlist > n)
 		return -EBADMSG;
 	r = strings_list(in, keep, nlist, &list);
-	return r < 0 ? r : list_column(in, list, repeats, present, n, nrows, keep, ret);
+	return r < 0 ? r : list_column(in, list, repeats, present, wanted, n, nrows, keep, ret);
 }
 
 const struct codec codec_text = {.name = "text", .put = text_put, .get = text_get, .borrows = true};

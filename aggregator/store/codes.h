@@ -8,13 +8,12 @@
 
 /* The numbers, bit-packed.  0 or -ENOMEM. */
 int codes_put(struct codec_context *ctx, struct buf *out, const uint32_t *codes, size_t n);
-/* `n` numbers of 0 to `max` that follow.  0, -EBADMSG, -ENOMEM. */
-int numbers_get(struct cursor *in, uint32_t max, uint32_t *ret, size_t n);
 /*
  * The column of a list: as many rows as `present` has bits have a text each,
  * the one of their number where numbers follow (`repeats`), else the next one.
  */
 int list_column(struct cursor *in, struct text_list *list, bool repeats, const uint64_t *present,
-		size_t n, uint32_t nrows, struct arena *keep, struct column *ret);
+		const uint64_t *wanted, size_t n, uint32_t nrows, struct arena *keep,
+		struct column *ret);
 
 #endif

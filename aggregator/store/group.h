@@ -76,9 +76,9 @@ struct directory {
 int group_directory(const struct group *group, struct arena *arena, struct directory *ret);
 const struct column_entry *directory_find(const struct directory *directory, struct span name);
 
-/* A stored column; no special names. */
-int group_column(const struct group *group, const struct column_entry *entry, struct arena *arena,
-		 struct column *ret);
+/* A stored column, of which only `wanted` rows are needed (NULL = all); no special names. */
+int group_column(const struct group *group, const struct column_entry *entry,
+		 const uint64_t *wanted, struct arena *arena, struct column *ret);
 /* Verify every checksum; `deep`: decode every column too.  0, or what is wrong in reterr. */
 int group_verify(const struct group *group, bool deep, struct err *reterr);
 

@@ -131,7 +131,8 @@ static int read_chunk(const struct group *group, const struct column_entry *entr
 }
 
 static int read_column(const struct group *group, const struct column_entry *entry,
-		       struct arena *tmp, struct arena *keep, struct column *ret)
+		       const uint64_t *wanted, struct arena *tmp, struct arena *keep,
+		       struct column *ret)
 {
 	const struct codec *codec = codecs[entry->codec];
 	struct span chunk;
@@ -141,7 +142,7 @@ static int read_column(const struct group *group, const struct column_entry *ent
 		return r;
 	struct cursor in = cursor_of(chunk);
 
-	r = codec->get(entry, &in, group->info.nrows, tmp, keep, ret);
+	r = codec->get(entry, &in, group->info.nrows, wanted, tmp, keep, ret);
 	if (r < 0)
 		return r;
 	if (cursor_left(&in))
@@ -150,14 +151,14 @@ static int read_column(const struct group *group, const struct column_entry *ent
 	return entry->name.len && !ret->name.ptr ? -ENOMEM : 0;
 }
 
-int group_column(const struct group *group, const struct column_entry *entry, struct arena *arena,
-		 struct column *ret)
+int group_column(const struct group *group, const struct column_entry *entry,
+		 const uint64_t *wanted, struct arena *arena, struct column *ret)
 {
 	struct arena *tmp = scratch_take();
 
 	if (!tmp)
 		return -ENOMEM;
-	int r = read_column(group, entry, tmp, arena, ret);
+	int r = read_column(group, entry, wanted, tmp, arena, ret);
 
 	scratch_give(tmp);
 	return r;
@@ -168,7 +169,7 @@ static int try_column(const struct group *group, const struct column_entry *entr
 		      struct arena *arena)
 {
 	struct column column;
-	int r = group_column(group, entry, arena, &column);
+	int r = group_column(group, entry, NULL, arena, &column);
 
 	return r < 0 ? r : column_make(&column, arena);
 }

@@ -89,7 +89,7 @@ static int read_overflow(const struct group *group, const struct column_entry *e
 			 struct overflow *overflow)
 {
 	struct column objects;
-	int r = group_column(group, entry, &overflow->arena, &objects);
+	int r = group_column(group, entry, NULL, &overflow->arena, &objects);
 
 	return r < 0 ? r : overflow_read(overflow, &objects);
 }
@@ -119,7 +119,7 @@ static int overflow_of(struct row_block *block, const struct directory *director
 }
 
 static int load(struct row_block *block, const struct directory *directory, struct span name,
-		struct arena *arena, struct column *ret)
+		const uint64_t *wanted, struct arena *arena, struct column *ret)
 {
 	const struct group *group = group_of(block);
 	const struct overflow *overflow = NULL;
@@ -130,7 +130,7 @@ static int load(struct row_block *block, const struct directory *directory, stru
 		column_init_empty(ret, name, group->info.nrows);
 		return 0;
 	}
-	int r = entry ? group_column(group, entry, arena, ret)
+	int r = entry ? group_column(group, entry, wanted, arena, ret)
 		      : overflow_of(block, directory, arena, &overflow);
 
 	if (r < 0)
@@ -143,14 +143,30 @@ static int load(struct row_block *block, const struct directory *directory, stru
 	return 0;
 }
 
-static int view_load(struct row_block *block, struct span name, struct arena *arena,
-		     struct column *ret, struct err *reterr)
+static int load_wanted(struct row_block *block, struct span name, const uint64_t *wanted,
+		       struct arena *arena, struct column *ret, struct err *reterr)
 {
 	const struct directory *directory;
 	int r = directory_of(block, &directory);
 
-	r = r < 0 ? r : load(block, directory, name, arena, ret);
+	r = r < 0 ? r : load(block, directory, name, wanted, arena, ret);
 	return r < 0 ? explain(reterr, r, name) : 0;
+}
+
+static int view_load(struct row_block *block, struct span name, struct arena *arena,
+		     struct column *ret, struct err *reterr)
+{
+	return load_wanted(block, name, NULL, arena, ret, reterr);
+}
+
+static int view_load_some(struct row_block *block, struct span name, const uint32_t *at, uint32_t n,
+			  struct arena *arena, struct column *ret, struct err *reterr)
+{
+	uint64_t wanted[BITMAP_WORDS(ROW_BLOCK_MAX)] = {0};
+
+	for (uint32_t i = 0; i < n; i++)
+		bit_set(wanted, at[i]);
+	return load_wanted(block, name, wanted, arena, ret, reterr);
 }
 
 static int add_names(const struct directory *directory, struct names *names)
@@ -279,6 +295,7 @@ static void view_release(struct row_block *block)
 
 static const struct row_block_ops view_ops = {
 	.load = view_load,
+	.load_some = view_load_some,
 	.names = view_names,
 	.rare = view_rare,
 	.may_have_tokens = view_may_have_tokens,

@@ -110,40 +110,122 @@ static void unpack(const uint8_t *bytes, unsigned width, uint64_t smallest, int6
 	}
 }
 
-int ints_get(struct cursor *in, int64_t *values, size_t n)
+static bool is_steps(const struct cursor *in)
 {
-	uint64_t before = 0;
+	return in->at < in->end && *in->at & RUN_STEPS;
+}
 
-	for (size_t i = 0; i < n; i += RUN) {
-		size_t len = n - i < RUN ? n - i : RUN;
-		uint8_t head = cursor_u8(in);
-		unsigned width = head & ~RUN_STEPS & 0xff;
-		uint64_t smallest = (uint64_t)cursor_zigzag(in);
+static int skip_run(struct cursor *in, size_t len)
+{
+	unsigned width = cursor_u8(in) & ~RUN_STEPS & 0xff;
 
-		if (width > 64)
-			in->failed = true;
-		struct span bits = cursor_bytes(in, (len * width + 7) / 8);
+	(void)cursor_zigzag(in);
+	if (width > 64)
+		in->failed = true;
+	(void)cursor_bytes(in, (len * width + 7) / 8);
+	return in->failed ? -EBADMSG : 0;
+}
 
-		if (in->failed)
-			return -EBADMSG;
-		unpack((const uint8_t *)bits.ptr, width, smallest, values + i, len);
-		if (head & RUN_STEPS)
-			for (size_t k = 0; k < len; k++)
-				values[i + k] = (int64_t)(before += (uint64_t)values[i + k]);
-		before = (uint64_t)values[i + len - 1];
-	}
+/* A run behind the value `*before`, which becomes its last one. */
+static int get_run(struct cursor *in, int64_t *values, size_t len, uint64_t *before)
+{
+	uint8_t head = cursor_u8(in);
+	unsigned width = head & ~RUN_STEPS & 0xff;
+	uint64_t smallest = (uint64_t)cursor_zigzag(in);
+
+	if (width > 64)
+		in->failed = true;
+	struct span bits = cursor_bytes(in, (len * width + 7) / 8);
+
+	if (in->failed)
+		return -EBADMSG;
+	unpack((const uint8_t *)bits.ptr, width, smallest, values, len);
+	uint64_t last = *before;
+
+	if (head & RUN_STEPS)
+		for (size_t k = 0; k < len; k++)
+			values[k] = (int64_t)(last += (uint64_t)values[k]);
+	*before = (uint64_t)values[len - 1];
 	return 0;
+}
+
+/* Where values go: as they are, or as numbers up to `max`. */
+struct target {
+	int64_t *values;
+	uint32_t *numbers;
+	uint64_t max;
+};
+
+static int get_into(struct cursor *in, const struct target *to, size_t at, size_t len,
+		    uint64_t *before)
+{
+	int64_t run[RUN];
+	uint64_t largest = 0;
+
+	if (to->values)
+		return get_run(in, to->values + at, len, before);
+	int r = get_run(in, run, len, before);
+
+	for (size_t k = 0; r == 0 && k < len; k++) {
+		uint64_t number = (uint64_t)run[k];
+
+		largest = number > largest ? number : largest;
+		to->numbers[at + k] = (uint32_t)number;
+	}
+	return r < 0 ? r : largest > to->max ? -EBADMSG : 0;
+}
+
+static size_t run_len(size_t at, size_t n)
+{
+	return n - at < RUN ? n - at : RUN;
+}
+
+static bool is_wanted(const uint64_t *wanted, size_t at, size_t n)
+{
+	return !wanted || wanted[at / 64] || (n - at > 64 && wanted[at / 64 + 1]);
+}
+
+/*
+ * Runs of steps go on from the value before them, so one that is wanted needs
+ * those before it, back to one that is not of steps: `from`, at `begin`.
+ */
+static int get_all(struct cursor *in, const uint64_t *wanted, const struct target *to, size_t n)
+{
+	struct cursor begin = *in;
+	uint64_t before = 0;
+	size_t from = 0;
+	int r = 0;
+
+	for (size_t at = 0; r == 0 && at < n; at += RUN) {
+		if (!is_steps(in)) {
+			begin = *in;
+			from = at;
+		}
+		if (!is_wanted(wanted, at, n)) {
+			r = skip_run(in, run_len(at, n));
+			continue;
+		}
+		for (*in = begin; r == 0 && from <= at; from += RUN)
+			r = get_into(in, to, from, run_len(from, n), &before);
+		begin = *in;
+	}
+	return r;
+}
+
+int ints_get(struct cursor *in, const uint64_t *wanted, int64_t *values, size_t n)
+{
+	return get_all(in, wanted, &(struct target){.values = values}, n);
+}
+
+int ints_get_numbers(struct cursor *in, const uint64_t *wanted, uint32_t max, uint32_t *numbers,
+		     size_t n)
+{
+	return get_all(in, wanted, &(struct target){.numbers = numbers, .max = max}, n);
 }
 
 int ints_skip(struct cursor *in, size_t n)
 {
-	for (size_t i = 0; i < n && !in->failed; i += RUN) {
-		unsigned width = cursor_u8(in) & ~RUN_STEPS & 0xff;
-
-		(void)cursor_zigzag(in);
-		if (width > 64)
-			in->failed = true;
-		(void)cursor_bytes(in, ((n - i < RUN ? n - i : RUN) * width + 7) / 8);
-	}
+	for (size_t at = 0; at < n && !in->failed; at += RUN)
+		(void)skip_run(in, run_len(at, n));
 	return in->failed ? -EBADMSG : 0;
 }

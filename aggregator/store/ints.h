@@ -12,7 +12,7 @@
  * 0.9 ns a value to unpack.
  *
  *	ints_put(&out, offsets, n);
- *	r = ints_get(&in, offsets, n);
+ *	r = ints_get(&in, NULL, offsets, n);
  */
 #ifndef SLUICE_STORE_INTS_H
 #define SLUICE_STORE_INTS_H
@@ -24,10 +24,14 @@
 void ints_put(struct buf *out, const int64_t *values, size_t n);
 
 /*
- * Read `n` values back.  INTS_SLACK bytes behind in->end must be readable;
- * their contents don't matter.  0 or -EBADMSG.
+ * Read `n` values back; with a bitmap, only those that are wanted need be right
+ * after.  INTS_SLACK bytes behind in->end must be readable; their contents
+ * don't matter.  0 or -EBADMSG.
  */
-int ints_get(struct cursor *in, int64_t *ret_values, size_t n);
+int ints_get(struct cursor *in, const uint64_t *wanted, int64_t *ret_values, size_t n);
+/* The same, of numbers from 0 to `max`. */
+int ints_get_numbers(struct cursor *in, const uint64_t *wanted, uint32_t max, uint32_t *ret_numbers,
+		     size_t n);
 /* Go past `n` values unread.  0 or -EBADMSG. */
 int ints_skip(struct cursor *in, size_t n);
 

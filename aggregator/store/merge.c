@@ -92,7 +92,7 @@ static int load_streams(struct merger *m, struct column *column, struct rows *ro
 static int load_column(struct merger *m, const struct group *group,
 		       const struct column_entry *entry, struct column *column, struct rows *rows)
 {
-	int r = group_column(group, entry, &m->arena, column);
+	int r = group_column(group, entry, NULL, &m->arena, column);
 
 	if (r < 0)
 		return r;

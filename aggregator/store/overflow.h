@@ -11,7 +11,7 @@
  * (overflow_rare), for which nothing is read again.
  *
  *	r = overflow_new(arena->shared, &mine);
- *	r = group_column(group, entry, &mine->arena, &objects);
+ *	r = group_column(group, entry, NULL, &mine->arena, &objects);
  *	r = overflow_read(mine, &objects);
  *	overflow = overflow_keep(&view->overflow, mine);
  *

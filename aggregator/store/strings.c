@@ -30,7 +30,7 @@ int plain_get(struct cursor *in, struct arena *tmp, struct arena *keep, struct s
 
 	if (!lengths)
 		return -ENOMEM;
-	int r = ints_get(in, lengths, n);
+	int r = ints_get(in, NULL, lengths, n);
 
 	r = r < 0 ? r : zip_get(in, keep, &bytes);
 	if (r < 0)

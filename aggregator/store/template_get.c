@@ -93,7 +93,7 @@ static int read_ids(struct template_list *l, struct cursor *in, struct arena *ke
 	if (!l->ids || !l->places)
 		return -ENOMEM;
 	if (l->list.nshapes > 256)
-		return numbers_get(in, l->list.nshapes - 1, l->ids, n);
+		return ints_get_numbers(in, NULL, l->list.nshapes - 1, l->ids, n);
 	r = zip_get(in, keep, &bytes);
 	if (r < 0)
 		return r;
@@ -178,7 +178,7 @@ static int unpack_ints(struct slot *slot, size_t n, struct arena *arena)
 		return 0;
 	int64_t *ints = arena_alloc(arena, (n + 1) * sizeof(*ints));
 	struct cursor in = slot->packed;
-	int r = ints ? ints_get(&in, ints, n) : -ENOMEM;
+	int r = ints ? ints_get(&in, NULL, ints, n) : -ENOMEM;
 
 	if (r == 0)
 		slot->ints = ints;

@@ -132,6 +132,12 @@ struct row_block_ops {
 	 */
 	int (*load)(struct row_block *block, struct span name, struct arena *arena,
 		    struct column *ret, struct err *reterr);
+	/*
+	 * The same where only rows at[0 … n-1] are needed: what the column has for
+	 * others may be anything.  NULL = load() is no dearer.
+	 */
+	int (*load_some)(struct row_block *block, struct span name, const uint32_t *at, uint32_t n,
+			 struct arena *arena, struct column *ret, struct err *reterr);
 	/* The names of all fields that some row has, but for rare ones; in the arena or the block. */
 	int (*names)(struct row_block *block, struct arena *arena, const struct span **ret_names,
 		     size_t *ret_n, struct err *reterr);

@@ -333,24 +333,24 @@ static uint64_t values_read(const char *text, size_t *ret_rows)
 	return result.values_read;
 }
 
-/* A few rows of a block, of a part: no text of the others is made. */
+/* A few rows of a block, of a part: of all others, only what the filter looks at is read. */
 static void test_limit_reads_its_rows_only(void **state)
 {
-	static const char *const queries[][2] = {
-		{"_time:<1970-01-02T00:00:00.000001Z",
-		 "_time:<1970-01-02T00:00:00.000001Z | limit 3"},
-		{"_time:<1970-01-02T00:00:00.000001Z | fields text, n",
-		 "_time:<1970-01-02T00:00:00.000001Z | fields text, n | limit 3"}};
+	static const struct {
+		const char *text;
+		size_t columns; /* beside _time: text and n, and kind, _stream, _stream_id */
+	} cases[] = {
+		{"_time:<1970-01-02T00:00:00.000001Z | limit 3", 5},
+		{"_time:<1970-01-02T00:00:00.000001Z | fields text, n | limit 3", 2},
+	};
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
-		size_t matched, few;
-		uint64_t all = values_read(queries[i][0], &matched);
-		uint64_t some = values_read(queries[i][1], &few);
+		size_t few;
+		uint64_t values = values_read(cases[i].text, &few);
 
-		assert_true(matched > 3);
 		assert_int_equal(few, 3);
-		assert_int_equal(all - some, matched - 3);
+		assert_int_equal(values, PART_ROWS + few * cases[i].columns);
 	}
 }
 

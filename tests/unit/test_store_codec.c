@@ -303,22 +303,33 @@ static uint32_t row_of(const struct column *ids, uint32_t i)
 	return (uint32_t)strtoul(number, NULL, 10);
 }
 
-/* Three rows of a list: their texts are made and no others. */
-static void check_few(const struct sample *s, const struct column *column, size_t c,
-		      const struct column *ids, struct arena *arena)
+/* Three rows, of which a list makes no other texts. */
+static void check_some(const struct sample *s, struct row_block *block, size_t c,
+		       const struct column *ids)
 {
-	uint32_t at[] = {s->n - 1, 0, s->n / 2}, numbers[3];
-	struct column few = *column;
+	uint32_t at[] = {s->n - 1, s->n / 3, s->n / 2}, numbers[3];
+	struct column column;
+	struct arena arena;
+	struct err err;
+	char name[16], scratch[64];
 
-	if (!column->list)
-		return;
+	sample_name(c, name);
+	arena_init(&arena, 1 << 30);
+	if (block->ops->load_some(block, span_cstr(name), at, 3, &arena, &column, &err) < 0)
+		fail_msg("%s: %s", name, err.text);
+	bool listed = column.list != NULL;
+
+	for (size_t i = 0; listed && i < 3; i++)
+		numbers[i] = column.numbers ? column.numbers[at[i]] : at[i];
+	if (listed) {
+		column.numbers = numbers;
+		column.nrows = 3;
+	}
+	assert_int_equal(column_make(&column, &arena), 0);
 	for (size_t i = 0; i < 3; i++)
-		numbers[i] = column->numbers ? column->numbers[at[i]] : at[i];
-	few.numbers = numbers;
-	few.nrows = 3;
-	assert_int_equal(column_make(&few, arena), 0);
-	for (size_t i = 0; i < 3; i++)
-		assert_true(span_eq(few.texts[i], s->texts[c][row_of(ids, at[i])]));
+		assert_true(span_eq(column_text(&column, listed ? i : at[i], scratch),
+				    s->texts[c][row_of(ids, at[i])]));
+	arena_release(&arena);
 }
 
 static void check_column(const struct sample *s, struct row_block *block, size_t c,
@@ -334,7 +345,7 @@ static void check_column(const struct sample *s, struct row_block *block, size_t
 	if (block->ops->load(block, span_cstr(name), &arena, &column, &err) < 0)
 		fail_msg("%s: %s", name, err.text);
 	assert_int_equal(column.nrows, s->n);
-	check_few(s, &column, c, ids, &arena);
+	check_some(s, block, c, ids);
 	assert_int_equal(column_make(&column, &arena), 0);
 	for (uint32_t i = 0; i < s->n; i++) {
 		struct span text = column_text(&column, i, scratch);
@@ -433,7 +444,7 @@ static void spoil_column(const struct group *group, const struct column_entry *e
 
 		arena_init(&tmp, 64 << 20);
 		arena_init(&keep, 64 << 20);
-		int r = codecs[entry->codec]->get(entry, &in, group->info.nrows, &tmp, &keep,
+		int r = codecs[entry->codec]->get(entry, &in, group->info.nrows, NULL, &tmp, &keep,
 						  &column);
 
 		r = r < 0 ? r : column_make(&column, &keep);
@@ -487,6 +498,24 @@ static void a_full_group_comes_back(void **state)
 	check_sample(7, 40000, true);
 }
 
+/* Each alone, and each with the first: what is skipped does not matter. */
+static void check_wanted(struct cursor packed, const int64_t *values, size_t n)
+{
+	for (size_t i = 0; i < 2 * n; i++) {
+		uint64_t wanted[11] = {i >= n};
+		int64_t back[700];
+		struct cursor in = packed;
+
+		memset(back, 0x55, sizeof(back));
+		bit_set(wanted, i % n);
+		assert_int_equal(ints_get(&in, wanted, back, n), 0);
+		assert_int_equal(cursor_left(&in), 0);
+		assert_int_equal(back[i % n], values[i % n]);
+		if (i >= n)
+			assert_int_equal(back[0], values[0]);
+	}
+}
+
 static void check_ints(const int64_t *values, size_t n)
 {
 	_cleanup_(buf_release) struct buf out = BUF_INIT(1 << 20);
@@ -499,13 +528,14 @@ static void check_ints(const int64_t *values, size_t n)
 	assert_int_equal(out.failed, 0);
 	struct cursor in = cursor_of(span_of(out.ptr, len));
 
-	assert_int_equal(ints_get(&in, back, n), 0);
+	assert_int_equal(ints_get(&in, NULL, back, n), 0);
 	assert_int_equal(cursor_left(&in), 0);
 	assert_memory_equal(values, back, n * sizeof(*values));
+	check_wanted(cursor_of(span_of(out.ptr, len)), values, n);
 	for (size_t cut = 0; cut < len; cut++) {
 		struct cursor shorter = cursor_of(span_of(out.ptr, cut));
 
-		assert_int_equal(ints_get(&shorter, back, n), -EBADMSG);
+		assert_int_equal(ints_get(&shorter, NULL, back, n), -EBADMSG);
 	}
 }
 
@@ -526,6 +556,21 @@ static void integers_of_every_width_come_back(void **state)
 	int64_t edges[] = {INT64_MIN, INT64_MAX, 0, -1, 1, INT64_MAX, INT64_MIN, INT64_MIN};
 
 	check_ints(edges, 8);
+}
+
+/* Runs of all orders of steps and others. */
+static void runs_are_skipped(void **state)
+{
+	uint64_t seed = 7;
+	int64_t values[5 * 128 + 30];
+
+	(void)state;
+	for (unsigned steps = 0; steps < 64; steps++) {
+		for (size_t i = 0; i < 5 * 128 + 30; i++)
+			values[i] = steps >> (i / 128) & 1 ? (int64_t)(i * 1000)
+							   : (int64_t)(next_random(&seed) >> 40);
+		check_ints(values, 5 * 128 + 30);
+	}
 }
 
 static void decimals_are_read_only_as_they_are_written(void **state)
@@ -583,6 +628,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(integers_of_every_width_come_back),
+		cmocka_unit_test(runs_are_skipped),
 		cmocka_unit_test(decimals_are_read_only_as_they_are_written),
 		cmocka_unit_test(all_kinds_of_values_come_back),
 		cmocka_unit_test(a_full_group_comes_back),

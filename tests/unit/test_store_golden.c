@@ -44,8 +44,8 @@ static void load_table(struct part *part, size_t g, struct arena *arena, struct 
 	for (size_t c = 0; c < ret->directory.ncolumns; c++) {
 		struct column column;
 
-		assert_int_equal(group_column(&group, &ret->directory.columns[c], arena, &column),
-				 0);
+		assert_int_equal(
+			group_column(&group, &ret->directory.columns[c], NULL, arena, &column), 0);
 		ret->texts[c] = column_texts(&column, arena);
 		assert_non_null(ret->texts[c]);
 	}
