@@ -1,10 +1,12 @@
 /* http_client.c - a request, and the lines of its reply. */
 #include "aggregator/logq/http_client.h"
+#include "aggregator/logq/address.h"
 #include "common/base/cleanup.h"
 #include "common/base/clock.h"
 #include "common/base/num.h"
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -89,62 +91,70 @@ void http_form_add(struct buf *form, const char *name, struct span value)
 	}
 }
 
-static int connect_unix(const char *path, const atomic_bool *cancel, struct err *reterr)
+/* What to do about it. */
+static const char *hint_of(int error)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int r;
-
-	if (strlen(path) >= sizeof(address.sun_path))
-		return err_set(reterr, -ENAMETOOLONG, "the path of the socket is too long: %s",
-			       path);
-	memcpy(address.sun_path, path, strlen(path) + 1);
-	r = connect_socket(AF_UNIX, (struct sockaddr *)&address, sizeof(address), cancel);
-	return r < 0 ? err_set(reterr, r, "%s: %s", path, strerror(-r)) : r;
+	switch (error) {
+	case -ENOENT:
+	case -ECONNREFUSED:
+		return "; is the aggregator running?";
+	case -EACCES:
+		return "; the socket is for its owner and group";
+	default:
+		return "";
+	}
 }
 
-static int connect_tcp(struct span host, const char *port, const atomic_bool *cancel,
-		       struct err *reterr)
+static int connect_unix(struct span path, const atomic_bool *cancel, struct err *reterr)
 {
-	_cleanup_free_ char *name = strndup(host.ptr, host.len);
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	bool file = path.ptr[0] != '@';
+	socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + path.len + file);
+	int r;
+
+	if (path.len >= sizeof(address.sun_path))
+		return err_set(reterr, -ENAMETOOLONG, "the path of the socket is too long: %.*s",
+			       SPAN_FMT(path));
+	memcpy(address.sun_path, path.ptr, path.len);
+	if (!file)
+		address.sun_path[0] = '\0';
+	r = connect_socket(AF_UNIX, (struct sockaddr *)&address, len, cancel);
+	return r < 0 ? err_set(reterr, r, "%.*s: %s%s", SPAN_FMT(path), strerror(-r), hint_of(r))
+		     : r;
+}
+
+/* A server that lost its power says nothing more, and a tail would wait for ever. */
+static void keep_alive(int fd)
+{
+	const struct {
+		int level, name, value;
+	} options[] = {{SOL_SOCKET, SO_KEEPALIVE, 1},
+		       {IPPROTO_TCP, TCP_KEEPIDLE, 30},
+		       {IPPROTO_TCP, TCP_KEEPINTVL, 10},
+		       {IPPROTO_TCP, TCP_KEEPCNT, 3}};
+
+	/* Without it only that server is noticed later. */
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		(void)setsockopt(fd, options[i].level, options[i].name, &options[i].value,
+				 sizeof(options[i].value));
+}
+
+static int connect_tcp(const struct address *at, const atomic_bool *cancel, struct err *reterr)
+{
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list = NULL;
 	int r, fd = -ECONNREFUSED;
 
-	if (!name)
-		return err_set(reterr, -ENOMEM, "out of memory");
-	r = getaddrinfo(name, port, &hints, &list);
+	r = getaddrinfo(at->host, at->port, &hints, &list);
 	if (r != 0)
-		return err_set(reterr, -EHOSTUNREACH, "%s: %s", name, gai_strerror(r));
+		return err_set(reterr, -EHOSTUNREACH, "%s: %s", at->host, gai_strerror(r));
 	for (struct addrinfo *a = list; a && fd < 0; a = a->ai_next)
 		fd = connect_socket(a->ai_family, a->ai_addr, a->ai_addrlen, cancel);
 	freeaddrinfo(list);
-	return fd < 0 ? err_set(reterr, fd, "%s port %s: %s", name, port, strerror(-fd)) : fd;
-}
-
-static int connect_to(const char *server, const atomic_bool *cancel, struct err *reterr)
-{
-	struct span host = span_cstr(server);
-	const char *colon;
-
-	if (span_starts(host, SPAN("unix://")))
-		return connect_unix(server + 7, cancel, reterr);
-	if (span_starts(host, SPAN("unix:")))
-		return connect_unix(server + 5, cancel, reterr);
-	if (server[0] == '/')
-		return connect_unix(server, cancel, reterr);
-	if (span_starts(host, SPAN("http://")))
-		host = span_skip(host, 7);
-	while (span_ends(host, SPAN("/")))
-		host.len--;
-	colon = host.len ? memrchr(host.ptr, ':', host.len) : NULL;
-	if (!colon || colon[1] == 0 || host.len > 255)
-		return err_set(reterr, -EINVAL,
-			       "--server '%s': expected http://HOST:PORT or unix:PATH", server);
-	_cleanup_free_ char *port = strndup(colon + 1, (size_t)(host.ptr + host.len - colon - 1));
-
-	host = span_between(host.ptr, colon);
-	if (host.len > 2 && host.ptr[0] == '[') /* [::1] */
-		host = span_of(host.ptr + 1, host.len - 2);
-	return port ? connect_tcp(host, port, cancel, reterr) : -ENOMEM;
+	if (fd < 0)
+		return err_set(reterr, fd, "%s port %s: %s%s", at->host, at->port, strerror(-fd),
+			       hint_of(fd));
+	keep_alive(fd);
+	return fd;
 }
 
 /* The server's own limit comes first, with a better message; this is for one that hangs. */
@@ -347,16 +357,22 @@ static int read_body(struct client *c)
 	return r < 0 ? r : 0;
 }
 
-static int send_request(struct client *c, const char *path, struct span form)
+static int send_request(struct client *c, const struct address *at, const char *path,
+			struct span form)
 {
-	_cleanup_(buf_release) struct buf head = BUF_INIT(4096);
+	_cleanup_(buf_release) struct buf head = BUF_INIT(64 << 10);
 	int r;
 
+	buf_printf(&head, "POST %.*s%s HTTP/1.1\r\nHost: ", SPAN_FMT(at->path), path);
+	if (at->socket.ptr)
+		buf_puts(&head, SPAN("localhost"));
+	else
+		buf_printf(&head, at->ipv6 ? "[%s]:%s" : "%s:%s", at->host, at->port);
 	buf_printf(&head,
-		   "POST %s HTTP/1.1\r\nHost: localhost\r\nUser-Agent: logq/" SLUICE_VERSION
+		   "\r\nUser-Agent: logq/" SLUICE_VERSION
 		   "\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %zu\r\n"
 		   "Connection: close\r\n\r\n",
-		   path, form.len);
+		   form.len);
 	r = head.failed ? head.failed : send_all(c, buf_span(&head));
 	return r < 0 ? r : send_all(c, form);
 }
@@ -373,12 +389,16 @@ int http_client_post(const char *server, const char *path, struct span form, int
 			   .reterr = reterr,
 			   .in = BUF_INIT(HEAD_MAX + (128u << 10)),
 			   .line = BUF_INIT(LINE_MAX_BYTES)};
-	int r = connect_to(server, cancel, reterr);
+	struct address at;
+	int r = address_parse(span_cstr(server), &at, reterr);
 
+	if (r == 0)
+		r = at.socket.ptr ? connect_unix(at.socket, cancel, reterr)
+				  : connect_tcp(&at, cancel, reterr);
 	if (r < 0)
 		return r;
 	c.fd = r;
-	r = send_request(&c, path, form);
+	r = send_request(&c, &at, path, form);
 	if (r == 0)
 		r = read_head(&c);
 	if (r == 0)

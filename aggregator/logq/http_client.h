@@ -22,7 +22,7 @@
 typedef int http_line_fn(void *ctx, unsigned status, struct span line);
 
 /*
- * `server` is unix:PATH, http://HOST:PORT or HOST:PORT.  0, or -ECONNREFUSED,
+ * `server` as in address.h; its path goes before `path`.  0, or -ECONNREFUSED,
  * -ENOENT, -EPROTO, -ECANCELED (the flag, which is seen within 100 ms), -ETIMEDOUT (nothing came until
  * limit_ns after the start; 0 = no limit),
  * what on_line said, …, with text.

@@ -29,6 +29,7 @@ struct server {
 	size_t used;      /* bytes of it that were taken */
 	bool done;
 	bool connected, lost; /* while following: it was there; it is away */
+	unsigned http_status;
 	struct resume resume;
 	int result;
 	struct err err; /* the thread's own until done */
@@ -55,28 +56,36 @@ struct merge {
 	struct server *last; /* whose row was handed out */
 };
 
-/* An empty line says that it answers; else it says why it doesn't. */
+/* What it says instead of rows: an aggregator its reason, others what they like. */
 static int refused(struct server *server, unsigned status, struct span line)
 {
 	_cleanup_(arena_release) struct arena arena;
+	struct span why = SPAN("");
 	struct record rec;
 	size_t at;
 
 	arena_init(&arena, 1 << 20);
 	record_init(&rec, &arena, line);
-	if (json_scan_record(line, &rec, &at) < 0)
-		return err_set(&server->err, -EPROTO, "the server answers %u: %.*s", status,
-			       SPAN_FMT(span_take(line, 300)));
-	return err_set(&server->err, -EIO, "%.*s", SPAN_FMT(record_text(&rec, SPAN("error"))));
+	if (json_scan_record(line, &rec, &at) == 0)
+		why = record_text(&rec, SPAN("error"));
+	if (why.len && status != 404)
+		return err_set(&server->err, -EIO, "%.*s", SPAN_FMT(span_take(why, 400)));
+	if (!why.len && !span_starts(line, SPAN("<"))) /* a page for people with browsers */
+		why = line;
+	return err_set(&server->err, -EPROTO,
+		       "the server answers %u for %s%s%.*s; is an aggregator there?", status,
+		       server->merge->conf.path, why.len ? ": " : "",
+		       SPAN_FMT(span_take(span_trim(why), 300)));
 }
 
-/* On the server's thread: a line into its queue. */
+/* On the server's thread: a line into its queue.  The empty one says that it answers. */
 static int queue_line(void *ctx, unsigned status, struct span line)
 {
 	struct server *server = ctx;
 	struct merge *merge = server->merge;
 	int r;
 
+	server->http_status = status;
 	if (!line.len) {
 		if (status == 200 && server->lost)
 			notice("%s: connected again", server->url);
@@ -114,6 +123,7 @@ static int ask(struct server *server, int64_t since_ns, struct err *reterr)
 	struct span bare = merge->conf.forms[server - merge->servers];
 	_cleanup_(buf_release) struct buf form = BUF_INIT(bare.len + 256);
 	char text[TIMESTAMP_TEXT_LEN];
+	int r;
 
 	buf_puts(&form, bare);
 	if (since_ns != INT64_MIN) {
@@ -122,8 +132,10 @@ static int ask(struct server *server, int64_t since_ns, struct err *reterr)
 	}
 	if (form.failed)
 		return err_set(reterr, form.failed, "out of memory");
-	return http_client_post(server->url, merge->conf.path, buf_span(&form),
-				merge->conf.limit_ns, queue_line, server, &merge->stop, reterr);
+	r = http_client_post(server->url, merge->conf.path, buf_span(&form), merge->conf.limit_ns,
+			     queue_line, server, &merge->stop, reterr);
+	return r == 0 && server->http_status != 200 ? refused(server, server->http_status, SPAN(""))
+						    : r;
 }
 
 /* With the lock held.  False: it is to end. */
@@ -136,6 +148,12 @@ static bool wait_before_retry(struct merge *merge)
 	return !merge->stop;
 }
 
+/* It, or the proxy before it, is busy, or about to start. */
+static bool is_passing(unsigned status)
+{
+	return status == 429 || (status >= 502 && status <= 504);
+}
+
 /*
  * Worth another try: a tail that broke, or the connection of one of several.
  * What the server has refused it would refuse again.
@@ -144,7 +162,9 @@ static bool may_retry(const struct server *server)
 {
 	const struct merge *merge = server->merge;
 
-	if (!merge->conf.follow || merge->stop || server->err.code)
+	if (!merge->conf.follow || merge->stop)
+		return false;
+	if (server->err.code && !is_passing(server->http_status))
 		return false;
 	return server->connected || merge->conf.nservers > 1;
 }
@@ -165,8 +185,11 @@ static int ask_again(struct server *server, struct err *reterr)
 			break;
 		if (!server->lost)
 			notice("%s: %s; trying again", server->url,
-			       r < 0 ? reterr->text : "the server has ended");
+			       server->err.code ? server->err.text
+			       : r < 0          ? reterr->text
+						: "the server has ended");
 		server->lost = true;
+		server->err = (struct err){0};
 		pthread_mutex_lock(&merge->lock);
 		go_on = wait_before_retry(merge);
 		since = resume_again(&server->resume, begin);

@@ -384,6 +384,8 @@ static int finish(struct way *way, int r, const struct answer *answer, struct er
 		int p = printer_end(way->printer, reterr);
 
 		r = p < 0 ? p : r;
+	} else if (r != -EPIPE) {
+		(void)printer_flush(way->printer); /* what came before the error */
 	}
 	if (way->place && answer->partial)
 		notice("the cursor stays where it was");
