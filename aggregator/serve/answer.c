@@ -261,6 +261,8 @@ static unsigned status_of(int result)
 	case -ENOMEM:
 	case -ENOBUFS:
 		return 507;
+	case -ECANCELED: /* the server stops */
+		return 503;
 	case -EINVAL:
 	case -E2BIG:
 		return 400;

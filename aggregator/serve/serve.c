@@ -11,6 +11,7 @@
 #include <errno.h>
 
 #define QUERY_BODY_MAX (2u << 20)
+#define QUERY_ECHO_MAX (64u << 10)
 
 struct serve {
 	struct serve_conf conf;
@@ -52,10 +53,10 @@ static int status(void *ctx, struct http_request *req)
 	return reply_buf(req, 200, "application/json", &body);
 }
 
-/* {"error":"…","position":17,"query":"…"}: enough for a client to draw the caret. */
+/* {"error":"…","position":17,"query":"…"}: enough for a client to draw the caret, if it is short. */
 static int reply_bad_query(struct http_request *req, struct span text, const struct err *err)
 {
-	_cleanup_(buf_release) struct buf body = BUF_INIT(4 << 20);
+	_cleanup_(buf_release) struct buf body = BUF_INIT(1 << 20);
 	char position[NUM_TEXT_MAX];
 	size_t n = num_format_u64(position, err->offset);
 	bool first = true;
@@ -63,7 +64,8 @@ static int reply_bad_query(struct http_request *req, struct span text, const str
 	buf_putc(&body, '{');
 	json_write_field(&body, &first, SPAN("error"), VALUE_STRING, span_cstr(err->text));
 	json_write_field(&body, &first, SPAN("position"), VALUE_NUMBER, span_of(position, n));
-	json_write_field(&body, &first, SPAN("query"), VALUE_STRING, text);
+	if (text.len <= QUERY_ECHO_MAX)
+		json_write_field(&body, &first, SPAN("query"), VALUE_STRING, text);
 	buf_puts(&body, SPAN("}\n"));
 	return reply_buf(req, 400, "application/json", &body);
 }

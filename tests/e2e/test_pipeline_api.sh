@@ -145,6 +145,8 @@ for i in range(300):  # more than there are connections
     idle.append(s)
 PY
 is "abuse is refused" "$(python3 "$scratch/abuse.py" "$store/aggregator.sock")" ""
+python3 -c 'print("query=" + "%01" * 600000, end="")' >"$scratch/long"
+is "a long query that is wrong is 400" "$(curl -s --unix-socket "$store/aggregator.sock" http://localhost/api/v1/query -d "@$scratch/long" | jq -c '[.position, has("query")]')" '[0,false]'
 alive() { [ "$(code /livez)" = 200 ]; }
 wait_for 10 "and the server goes on" alive
 wait_for 10 "with its queries" ready

@@ -212,6 +212,19 @@ static int live(void *ctx, struct http_request *req)
 	return http_reply_stream(req, 200, &s);
 }
 
+/* Works before its first byte until nobody waits for it. */
+static int patient(void *ctx, struct http_request *req)
+{
+	(void)ctx;
+	pthread_mutex_lock(&world.lock);
+	world.computing = true;
+	pthread_cond_broadcast(&world.changed);
+	pthread_mutex_unlock(&world.lock);
+	while (!http_gone(req))
+		poll(NULL, 0, 10);
+	return http_reply(req, 503, "text/plain", SPAN("gone"));
+}
+
 static ssize_t pull_broken(void *ctx, char *to, size_t max)
 {
 	int *at = ctx;
@@ -239,6 +252,7 @@ static const struct http_route routes[] = {
 	{.method = "GET", .path = "/lines", .handle = lines},
 	{.method = "GET", .path = "/endless", .handle = endless},
 	{.method = "GET", .path = "/slow", .handle = slow},
+	{.method = "GET", .path = "/patient", .handle = patient},
 	{.method = "GET", .path = "/live", .handle = live},
 	{.method = "GET", .path = "/half", .handle = half},
 	{0},
@@ -575,23 +589,27 @@ static void test_abort_is_seen(void **state)
 	assert_int_equal(world.completed, 0);
 }
 
+/* Streams, and handlers that did not come to one yet. */
 static void test_close_cancels(void **state)
 {
+	static const char *const heads[] = {GET("/slow") "\r\n\r\n", GET("/patient") "\r\n\r\n"};
 	struct http_conf conf = {.listen = "localhost:0"};
 	struct http_server *kept = world.server;
 	struct err err;
 
-	(void)state;
-	assert_int_equal(http_open(&conf, routes, &world, &world.server, &err), 0);
-	_cleanup_close_ int fd = dial(false);
+	for (size_t i = 0; i < 2; i++) {
+		reset(state);
+		assert_int_equal(http_open(&conf, routes, &world, &world.server, &err), 0);
+		_cleanup_close_ int fd = dial(false);
 
-	say(fd, SPAN(GET("/slow") "\r\n\r\n"));
-	pthread_mutex_lock(&world.lock);
-	while (!world.computing)
-		pthread_cond_wait(&world.changed, &world.lock);
-	pthread_mutex_unlock(&world.lock);
-	http_close(world.server);
-	assert_int_equal(world.ended, 1);
+		say(fd, span_cstr(heads[i]));
+		pthread_mutex_lock(&world.lock);
+		while (!world.computing)
+			pthread_cond_wait(&world.changed, &world.lock);
+		pthread_mutex_unlock(&world.lock);
+		http_close(world.server);
+		assert_int_equal(world.ended, i == 0);
+	}
 	world.server = kept;
 }
 
