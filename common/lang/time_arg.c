@@ -53,15 +53,24 @@ static bool parse_word(struct span text, int64_t now_ns, bool utc, int64_t *ret_
 	return false;
 }
 
+/* 10m, -10m, now-10m; and now+10m. */
 static bool parse_ago(struct span text, int64_t now_ns, int64_t *ret_ns)
 {
+	bool now = span_starts(text, SPAN("now")), later;
 	int64_t ago;
 
-	if (text.len && text.ptr[0] == '-')
+	if (now)
+		text = span_skip(text, strlen("now"));
+	later = now && span_starts(text, SPAN("+"));
+	if (later || span_starts(text, SPAN("-")))
 		text = span_skip(text, 1);
-	if (num_parse_duration(text, &ago) < 0 || ago < 0)
+	else if (now)
 		return false;
-	return !__builtin_sub_overflow(now_ns, ago, ret_ns);
+	/* A number without a unit is an epoch, if anything. */
+	if (span_eq(text, SPAN("0")) || num_parse_duration(text, &ago) < 0 || ago < 0)
+		return false;
+	return later ? !__builtin_add_overflow(now_ns, ago, ret_ns)
+		     : !__builtin_sub_overflow(now_ns, ago, ret_ns);
 }
 
 /* @1772366400.5: seconds; a bare number by its size, if it can't be anything else. */
@@ -71,7 +80,7 @@ static bool parse_epoch(struct span text, int64_t *ret_ns)
 
 	if (at)
 		text = span_skip(text, 1);
-	else if (text.len < 9)
+	else if (text.len < 9 && !span_eq(text, SPAN("0")))
 		return false;
 	return timestamp_parse_number(text, ret_ns) == 0;
 }
