@@ -292,6 +292,8 @@ static struct http_request *request_new(struct http_server *server, struct MHD_C
 	req->server = server;
 	req->connection = c;
 	req->fd = info ? info->connect_fd : -1;
+	info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	req->line = info ? info->socket_context : NULL;
 	req->local =
 		getsockopt(req->fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX;
 	arena_init(&req->arena, PARAMS_BUDGET);
@@ -318,6 +320,7 @@ static int handle(struct http_request *req)
 		return http_reply_error(req, MHD_HTTP_BAD_REQUEST, "too many parameters");
 	if (r < 0)
 		return http_reply_error(req, MHD_HTTP_SERVICE_UNAVAILABLE, "out of memory");
+	http_line_waits(req->line, false);
 	MHD_set_connection_option(c, MHD_CONNECTION_OPTION_TIMEOUT, 0u);
 	r = req->route->handle(req->server->ctx, req);
 	if (!req->streaming)
@@ -389,10 +392,28 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
 static void on_completed(void *cls, struct MHD_Connection *c, void **state,
 			 enum MHD_RequestTerminationCode code)
 {
+	struct http_request *req = *state;
+
 	(void)cls;
 	(void)c;
-	http_request_free(*state, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+	if (req)
+		http_line_waits(req->line, true);
+	http_request_free(req, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
 	*state = NULL;
+}
+
+static void on_connection(void *cls, struct MHD_Connection *c, void **line,
+			  enum MHD_ConnectionNotificationCode what)
+{
+	const union MHD_ConnectionInfo *info;
+
+	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+		http_line_remove(*line);
+		*line = NULL;
+		return;
+	}
+	info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+	*line = info ? http_line_add(cls, info->connect_fd) : NULL;
 }
 
 /* Takes the socket. */
@@ -402,8 +423,9 @@ static struct MHD_Daemon *start_daemon(struct http_server *server, int fd)
 			       MHD_USE_POLL | MHD_USE_ITC;
 	struct MHD_Daemon *daemon = MHD_start_daemon(
 		flags, 0, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET, fd,
-		MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_CONNECTION_LIMIT,
-		server->conf.connections, MHD_OPTION_CONNECTION_TIMEOUT, server->conf.timeout_s,
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_NOTIFY_CONNECTION,
+		on_connection, server, MHD_OPTION_CONNECTION_LIMIT, server->conf.connections,
+		MHD_OPTION_CONNECTION_TIMEOUT, server->conf.timeout_s,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADERS_MAX * 2,
 		MHD_OPTION_THREAD_STACK_SIZE, (size_t)512 << 10, MHD_OPTION_END);
 

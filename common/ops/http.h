@@ -28,7 +28,8 @@
  * bodies above the route's cap (413), other methods (405), unknown paths (404),
  * more than 1000 parameters (400),
  * a Host that is no loopback name (421: DNS rebinding), more connections than
- * allowed, and silence for longer than the timeout.
+ * allowed, and a request that takes longer than the timeout to come: a connection
+ * that trickles, or is silent, is cut.
  */
 #ifndef SLUICE_OPS_HTTP_H
 #define SLUICE_OPS_HTTP_H
@@ -48,7 +49,7 @@ struct http_conf {
 	mode_t unix_mode;      /* of the socket file, default 0660 */
 	bool allow_remote;     /* else an address that is not loopback is refused */
 	unsigned connections;  /* default 64 */
-	unsigned timeout_s;    /* a connection without progress, default 30 */
+	unsigned timeout_s;    /* for a request to come, and without progress; default 30 */
 	size_t body_max;       /* default 64 KiB; a route may have its own */
 };
 

@@ -3,7 +3,7 @@
  *
  *	http.c          listeners, routes, the life of a request
  *	http_request.c  what a handler reads and replies
- *	http_stream.c   pulling, and the watcher that notices clients that go away
+ *	http_stream.c   pulling, and the watcher that notices clients that go away or stall
  */
 #ifndef SLUICE_OPS_HTTP_INTERNAL_H
 #define SLUICE_OPS_HTTP_INTERNAL_H
@@ -30,6 +30,15 @@ struct http_server {
 	int stop_fd; /* an eventfd that stays readable once the server stops */
 	pthread_mutex_t lock;
 	struct http_request *streams; /* those that are running */
+	struct http_line *lines;      /* all that are open */
+};
+
+/* A connection; server->lock holds what the watcher reads. */
+struct http_line {
+	struct http_server *server;
+	int fd;
+	int64_t waits_ns; /* since when for a request; 0 = one is being answered */
+	struct http_line *next, **before;
 };
 
 struct http_pair {
@@ -40,6 +49,7 @@ struct http_request {
 	unsigned magic;
 	struct http_server *server;
 	struct MHD_Connection *connection;
+	struct http_line *line;         /* NULL: there was no memory to watch it */
 	const struct http_route *route; /* by the path; its methods may be others */
 	unsigned refused;               /* with this status; 0 = not */
 	int fd;                         /* of the client */
@@ -70,6 +80,13 @@ int http_watch_start(struct http_server *server, struct err *reterr);
 /* Cancel all streams and wake those that wait; then the daemons can be stopped. */
 void http_watch_cancel(struct http_server *server);
 void http_watch_stop(struct http_server *server);
+
+/* Connections are watched: one that is not done with its request in time is cut. */
+struct http_line *http_line_add(struct http_server *server, int fd);
+void http_line_remove(struct http_line *line);
+/* From now on it waits for a request, or not.  `line` may be NULL. */
+void http_line_waits(struct http_line *line, bool waits);
+
 /* Call end(), once. */
 void http_stream_end(struct http_request *req, bool sent);
 

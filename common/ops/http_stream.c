@@ -2,7 +2,8 @@
  * Streams.  libmicrohttpd's thread of the connection pulls when the socket has
  * room.  One watcher thread has an epoll on the clients of all streams, because
  * while a producer computes nobody else would notice that its client hung up;
- * and once a second it looks for clients that stopped reading.
+ * and once a second it looks for clients that stopped reading, and for those
+ * whose request takes longer than the timeout to come.
  */
 #include "common/base/check.h"
 #include "common/base/cleanup.h"
@@ -42,6 +43,56 @@ static void cancel_stalled(struct http_server *server)
 	pthread_mutex_unlock(&server->lock);
 }
 
+/* Bytes that trickle are progress for libmicrohttpd, and a request may have many. */
+static void cut_trickling(struct http_server *server)
+{
+	int64_t limit = clock_mono_ns() - (int64_t)server->conf.timeout_s * NS_PER_SEC;
+
+	pthread_mutex_lock(&server->lock);
+	for (struct http_line *line = server->lines; line; line = line->next)
+		if (line->waits_ns && line->waits_ns <= limit)
+			shutdown(line->fd, SHUT_RDWR);
+	pthread_mutex_unlock(&server->lock);
+}
+
+struct http_line *http_line_add(struct http_server *server, int fd)
+{
+	struct http_line *line = calloc(1, sizeof(*line));
+
+	if (!line)
+		return NULL;
+	*line = (struct http_line){.server = server, .fd = fd, .waits_ns = clock_mono_ns()};
+	pthread_mutex_lock(&server->lock);
+	line->next = server->lines;
+	line->before = &server->lines;
+	if (line->next)
+		line->next->before = &line->next;
+	server->lines = line;
+	pthread_mutex_unlock(&server->lock);
+	return line;
+}
+
+void http_line_remove(struct http_line *line)
+{
+	if (!line)
+		return;
+	pthread_mutex_lock(&line->server->lock);
+	*line->before = line->next;
+	if (line->next)
+		line->next->before = line->before;
+	pthread_mutex_unlock(&line->server->lock);
+	free(line);
+}
+
+void http_line_waits(struct http_line *line, bool waits)
+{
+	if (!line)
+		return;
+	pthread_mutex_lock(&line->server->lock);
+	line->waits_ns = waits ? clock_mono_ns() : 0;
+	pthread_mutex_unlock(&line->server->lock);
+}
+
 static void cancel_gone(struct http_server *server, const struct http_request *gone)
 {
 	pthread_mutex_lock(&server->lock);
@@ -65,6 +116,7 @@ static void *watch(void *arg)
 			cancel_gone(server, events[i].data.ptr);
 		}
 		cancel_stalled(server);
+		cut_trickling(server);
 	}
 }
 

@@ -472,6 +472,22 @@ static void test_limits(void **state)
 	assert_null(strstr(buf_cstr(&out), "200"));
 }
 
+/* A line of headers now and then is no progress. */
+static void test_trickle(void **state)
+{
+	_cleanup_close_ int fd = dial(false);
+	struct pollfd pfd = {.fd = fd, .events = POLLIN};
+	char byte;
+
+	(void)state;
+	say(fd, SPAN(GET("/hello") "\r\n"));
+	for (int i = 0; poll(&pfd, 1, 100) == 0; i++) {
+		assert_true(i < WAIT_MS / 100);
+		say(fd, SPAN("X: y\r\n"));
+	}
+	assert_true(recv(fd, &byte, 1, 0) <= 0);
+}
+
 static void test_peer(void **state)
 {
 	_cleanup_(buf_release) struct buf out = BUF_INIT(1 << 20);
@@ -663,6 +679,7 @@ int main(void)
 		cmocka_unit_test_setup(test_refusal_behind_body, reset),
 		cmocka_unit_test_setup(test_too_many_params, reset),
 		cmocka_unit_test_setup(test_limits, reset),
+		cmocka_unit_test_setup(test_trickle, reset),
 		cmocka_unit_test_setup(test_peer, reset),
 		cmocka_unit_test_setup(test_stream, reset),
 		cmocka_unit_test_setup(test_back_pressure, reset),
