@@ -293,7 +293,7 @@ static int select_query(void *ctx, struct http_request *req)
 /*
  * The others are queries with a pipe behind them: `before`, the parameter,
  * quoted where it must be, `after`.  With `value` the answer is SHAPE_VALUES
- * of that column, "" is the parameter.
+ * of that column; "" is the parameter, those with the most hits first.
  */
 static const struct derived {
 	const char *path, *before;
@@ -309,8 +309,7 @@ static const struct derived {
 	{"/api/v1/patterns", .before = "patterns limit ", .param = "limit", .def = "50"},
 	{"/select/logsql/field_names", .before = "field_names", .after = "| sort by (name)",
 	 .value = "name"},
-	{"/select/logsql/field_values", .before = "field_values ", .param = "field",
-	 .after = "| sort by (hits desc)", .value = ""},
+	{"/select/logsql/field_values", .before = "field_values ", .param = "field", .value = ""},
 	{"/select/logsql/streams", .before = "uniq by (_stream) with hits",
 	 .after = "| sort by (hits desc, _stream)", .value = "_stream"},
 	{"/select/logsql/stream_ids", .before = "uniq by (_stream_id) with hits",
@@ -324,7 +323,7 @@ static const struct derived {
 		   "| stats by (name) sum(hits) hits | filter name:*",
 	 .after = "| sort by (hits desc, name)", .value = "name"},
 	{"/select/logsql/stream_field_values", .before = "field_values ", .param = "field",
-	 .after = "| sort by (hits desc)", .value = "", .label = true},
+	 .value = "", .label = true},
 };
 
 static const struct derived *derived_find(struct span path)
@@ -333,6 +332,23 @@ static const struct derived *derived_find(struct span path)
 		if (span_eq(path, span_cstr(derived[i].path)))
 			return &derived[i];
 	return NULL;
+}
+
+#define HITS_FIELDS_MAX 32
+
+/* What the column of counts beside these is called: hits, hitss … as pipes do it. */
+static struct span hits_name(const struct span *fields, size_t n)
+{
+	static const char name[] = "hitssssssssssssssssssssssssssssssssss";
+	struct span ret = span_of(name, strlen("hits"));
+
+	_Static_assert(sizeof(name) > sizeof("hits") + HITS_FIELDS_MAX, "one more than fields");
+	for (size_t i = 0; i < n;)
+		if (span_eq(fields[i++], ret)) {
+			ret.len++;
+			i = 0;
+		}
+	return ret;
 }
 
 static void put_derived(const struct derived *d, struct span param, struct buf *text)
@@ -347,6 +363,8 @@ static void put_derived(const struct derived *d, struct span param, struct buf *
 	if (d->param)
 		text_print(text, param);
 	buf_puts(text, span_cstr(d->after));
+	if (d->value && !d->value[0])
+		buf_printf(text, "| sort by (%.*s desc)", SPAN_FMT(hits_name(&param, 1)));
 }
 
 static int derived_query(void *ctx, struct http_request *req)
@@ -373,11 +391,10 @@ static int derived_query(void *ctx, struct http_request *req)
 		return text.failed;
 	if (d->value)
 		shape.value = d->value[0] ? span_cstr(d->value) : param;
+	shape.hits = hits_name(&shape.value, 1);
 	return run_query(ctx, req, buf_span(&text),
 			 &(struct manner){.shape = d->value ? &shape : NULL});
 }
-
-#define HITS_FIELDS_MAX 32
 
 /* What hits= are counted by: each field once.  -E2BIG: too many. */
 static int read_fields(const struct http_request *req, struct span fields[HITS_FIELDS_MAX])
@@ -409,11 +426,11 @@ static void put_hits(struct http_request *req, int64_t step_ns, const struct sha
 	buf_printf(text, "\n| stats by (_time:%lldns", (long long)step_ns);
 	if (offset.len)
 		buf_printf(text, " offset %.*s", SPAN_FMT(offset));
-	buf_printf(text, "%s%.*s) count() hits", fields.len ? ", " : "",
-		   SPAN_FMT(buf_span(&fields)));
+	buf_printf(text, "%s%.*s) count() %.*s", fields.len ? ", " : "",
+		   SPAN_FMT(buf_span(&fields)), SPAN_FMT(by->hits));
 	if (by->groups)
-		buf_printf(text, " | total_stats by (%.*s) sum(hits) " SHAPE_HITS_TOTAL,
-			   SPAN_FMT(buf_span(&fields)));
+		buf_printf(text, " | total_stats by (%.*s) sum(%.*s) " SHAPE_HITS_TOTAL,
+			   SPAN_FMT(buf_span(&fields)), SPAN_FMT(by->hits));
 	buf_printf(text, " | sort by (%s%.*s%s_time)", by->groups ? SHAPE_HITS_TOTAL " desc, " : "",
 		   SPAN_FMT(buf_span(&fields)), fields.len ? ", " : "");
 	if (fields.failed)
@@ -434,6 +451,7 @@ static int hits(void *ctx, struct http_request *req)
 	if (n < 0)
 		return http_reply_error(req, 400, "field: at most %d fields", HITS_FIELDS_MAX);
 	shape.nlabels = (size_t)n;
+	shape.hits = hits_name(fields, shape.nlabels);
 	if (params_duration(req, "step", select ? "1d" : "1h", &step_ns, &err) < 0)
 		return bad_param(req, &err);
 	if (select && n && params_number(req, "fields_limit", &shape.groups, &err) < 0)

@@ -73,6 +73,7 @@ int shape_new(const struct shape_conf *conf, struct shape **ret)
 		labels[i] = arena_dup(&shape->arena, conf->labels[i]);
 	shape->conf.labels = labels;
 	shape->conf.value = arena_dup(&shape->arena, conf->value);
+	shape->conf.hits = conf->hits.len ? arena_dup(&shape->arena, conf->hits) : SPAN("hits");
 	if (shape->arena.overflowed) {
 		shape_free(shape);
 		return -ENOMEM;
@@ -110,11 +111,11 @@ static bool is_label(const struct shape *shape, struct span name)
 	return false;
 }
 
-static uint64_t hits_of(const struct shape_row *row)
+static uint64_t hits_of(const struct shape *shape, const struct shape_row *row)
 {
 	uint64_t n = 0;
 
-	(void)num_parse_u64(text_of(row, SPAN("hits")), &n); /* no number: 0 */
+	(void)num_parse_u64(text_of(row, shape->conf.hits), &n); /* no number: 0 */
 	return n;
 }
 
@@ -154,7 +155,7 @@ static void value_row(struct shape *shape, const struct shape_row *row, struct b
 	buf_puts(out, SPAN("{\"value\":"));
 	json_write_string(out, text_of(row, shape->conf.value));
 	buf_puts(out, SPAN(",\"hits\":"));
-	buf_put_u64(out, hits_of(row));
+	buf_put_u64(out, hits_of(shape, row));
 	buf_putc(out, '}');
 }
 
@@ -178,7 +179,7 @@ static void facet_row(struct shape *shape, const struct shape_row *row, struct b
 	buf_puts(out, SPAN("{\"field_value\":"));
 	json_write_string(out, text_of(row, SPAN("field_value")));
 	buf_puts(out, SPAN(",\"hits\":"));
-	buf_put_u64(out, hits_of(row));
+	buf_put_u64(out, hits_of(shape, row));
 	buf_putc(out, '}');
 }
 
@@ -291,7 +292,7 @@ static size_t find_point(const struct shape *shape, int64_t ns)
 
 static int rest_row(struct shape *shape, const struct shape_row *row)
 {
-	struct point new = {.time = text_of(row, SPAN("_time")), .hits = hits_of(row)};
+	struct point new = {.time = text_of(row, SPAN("_time")), .hits = hits_of(shape, row)};
 	size_t at;
 
 	if (timestamp_parse(new.time, &new.ns) < 0)
@@ -351,8 +352,8 @@ static int hits_row(struct shape *shape, const struct shape_row *row, struct buf
 		buf_putc(&series->points, ',');
 	}
 	json_write_string(&shape->times, text_of(row, SPAN("_time")));
-	buf_put_u64(&series->points, hits_of(row));
-	shape->total += hits_of(row);
+	buf_put_u64(&series->points, hits_of(shape, row));
+	shape->total += hits_of(shape, row);
 	return 0;
 }
 

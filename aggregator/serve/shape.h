@@ -28,6 +28,7 @@ enum shape_kind { SHAPE_VALUES, SHAPE_FACETS, SHAPE_HITS, SHAPE_VECTOR, SHAPE_MA
 struct shape_conf {
 	enum shape_kind kind;
 	struct span value;         /* VALUES: the field whose values they are */
+	struct span hits;          /* the column of counts, where it is not called hits */
 	const struct span *labels; /* HITS, VECTOR, MATRIX: what tells series apart */
 	size_t nlabels;
 	int64_t at_ns;   /* VECTOR: the time of the values */

@@ -42,6 +42,8 @@ is "hits of nothing" "$(api $s/hits -d step=1h --data-urlencode "$(q nothing)" |
 is "hits by two" "$(api $s/hits -d step=1h -d field=level -d field=host -d field=level | jq -c '.hits | map([.fields, .total])')" '[[{"level":"ERROR","host":"h1"},4],[{"level":"INFO","host":"h1"},6]]'
 is "hits: the first groups by total, the rest is one" "$(api $s/hits -d step=5m -d field=n -d field=level -d fields_limit=2 --data-urlencode "$(q '* | format if (n:<3) 0 as n')" | jq -c '.hits | map([.fields, .values, .total])')" \
 	'[[{"n":"0","level":"INFO"},[2],2],[{"n":"0","level":"ERROR"},[1],1],[{},[2,5],7]]'
+is "hits by a field of that name" "$(api $s/hits -d field=hits -d fields_limit=1 --data-urlencode "$(q '* | rename level as hits')" | jq -c '.hits | map([.fields, .total])')" '[[{"hits":"INFO"},6],[{},4]]'
+is "field_values of it" "$(api $s/field_values -d field=hits --data-urlencode "$(q '* | rename level as hits')" | jq -c .values)" '[{"value":"INFO","hits":6},{"value":"ERROR","hits":4}]'
 is "hits: one step is a day" "$(api $s/hits | jq -c '.hits[0].timestamps')" '["2026-03-01T00:00:00Z"]'
 is "hits: steps in seconds" "$(api $s/hits -d step=300 | jq -c '.hits[0].values')" '[5,5]'
 for step in 0 -1h x; do
