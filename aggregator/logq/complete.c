@@ -6,10 +6,7 @@
 #include "common/lang/words.h"
 #include <errno.h>
 
-#define MS         INT64_C(1000000)
-#define WHOLE_NS   (100 * MS) /* for all rows */
-#define SOME_NS    (60 * MS)  /* for some of them, where that was too short */
-#define SOME_ROWS  "5000"
+#define FILES_MAX  64
 #define VALUES     "100"
 #define VALUE_MAX  200 /* bytes of a value that is shown */
 #define OUTPUT_MAX (1u << 20)
@@ -19,7 +16,6 @@ struct completion {
 	struct complete_place place;
 	struct buf out, word;
 	const char *behind; /* of a name: ":" */
-	bool any;           /* of the source */
 };
 
 static void put_line(struct completion *c, struct span text, const char *behind)
@@ -59,7 +55,6 @@ static int take_text(void *ctx, struct span text)
 	struct span piece = c->place.piece;
 	bool value = c->place.kind == COMPLETE_VALUE || c->place.kind == COMPLETE_ITEM;
 
-	c->any = true;
 	if (!is_showable(text))
 		return 0;
 	buf_reset(&c->word);
@@ -73,22 +68,14 @@ static int take_text(void *ctx, struct span text)
 	return 0;
 }
 
-/* Of all rows if that is quick, else of some. */
 static void ask(struct completion *c, const char *filter, const char *pipes)
 {
-	_cleanup_(buf_release) struct buf query = BUF_INIT(QUERY_TEXT_MAX);
-	struct span files[64];
+	struct span files[FILES_MAX];
 	size_t n = 0;
 
-	for (size_t i = 0; i < c->opts->words.len && n < 64; i++)
-		files[n++] = opt_text(c->opts->words.items[i]);
-	buf_printf(&query, "%s | %s", filter, pipes);
-	if (!n && (peek(c->opts, files, n, buf_span(&query), NULL, WHOLE_NS, take_text, c) == 0 ||
-		   c->any))
-		return;
-	buf_reset(&query);
-	buf_printf(&query, "* | limit " SOME_ROWS " | filter %s | %s", filter, pipes);
-	(void)peek(c->opts, files, n, buf_span(&query), NULL, SOME_NS, take_text, c);
+	for (; n < c->opts->words.len && n < FILES_MAX; n++)
+		files[n] = opt_text(c->opts->words.items[n]);
+	(void)peek(c->opts, files, n, filter, pipes, NULL, take_text, c);
 }
 
 static void put_fields(struct completion *c, const char *behind)

@@ -4,15 +4,20 @@
 #include "aggregator/logq/remote.h"
 #include "common/base/cleanup.h"
 #include "common/base/clock.h"
+#include "common/lang/lex.h"
 #include <errno.h>
 #include <sys/stat.h>
 
 #define WORDS_MAX 256
+#define MS        INT64_C(1000000)
+#define ALL_NS    (100 * MS)
+#define SOME_NS   (60 * MS)
 
 struct peek {
 	struct row_sink sink;
 	peek_fn *put;
 	void *ctx;
+	bool any;
 };
 
 static int take_row(struct row_sink *sink, const struct span *names, const struct span *texts,
@@ -21,6 +26,7 @@ static int take_row(struct row_sink *sink, const struct span *names, const struc
 	struct peek *peek = (struct peek *)sink;
 
 	(void)names;
+	peek->any = true;
 	return n ? peek->put(peek->ctx, texts[0]) : 0;
 }
 
@@ -102,10 +108,9 @@ static int ask_it(const struct options *opts, struct ask *ask, struct row_sink *
 	return r;
 }
 
-int peek(const struct options *opts, const struct span *files, size_t nfiles, struct span query,
-	 const struct ask *range, int64_t timeout_ns, peek_fn *put, void *ctx)
+static int run(const struct options *opts, const struct span *files, size_t nfiles,
+	       struct span query, int64_t timeout_ns, const struct ask *range, struct peek *peek)
 {
-	struct peek peek = {.sink = {.row = take_row, .pause = take_pause}, .put = put, .ctx = ctx};
 	struct sl_str words[WORDS_MAX];
 	struct options own;
 	struct ask ask = {0};
@@ -120,7 +125,24 @@ int peek(const struct options *opts, const struct span *files, size_t nfiles, st
 		ask.max_time = range->max_time;
 	}
 	if (r == 0)
-		r = ask_it(&own, &ask, &peek.sink, &err);
+		r = ask_it(&own, &ask, &peek->sink, &err);
 	ask_release(&ask);
 	return r;
+}
+
+int peek(const struct options *opts, const struct span *files, size_t nfiles, const char *filter,
+	 const char *pipes, const struct ask *range, peek_fn *put, void *ctx)
+{
+	_cleanup_(buf_release) struct buf query = BUF_INIT(QUERY_TEXT_MAX);
+	struct peek peek = {.sink = {.row = take_row, .pause = take_pause}, .put = put, .ctx = ctx};
+	int r;
+
+	buf_printf(&query, "%s | %s", filter, pipes);
+	r = run(opts, files, nfiles, buf_span(&query), ALL_NS, range, &peek);
+	if (r == 0 || peek.any)
+		return r;
+	buf_reset(&query);
+	buf_printf(&query, "* | limit %d | filter %s | %s", PEEK_SOME, filter, pipes);
+	r = run(opts, files, nfiles, buf_span(&query), SOME_NS, range, &peek);
+	return r < 0 ? r : 1;
 }

@@ -395,11 +395,16 @@ static int finish(struct way *way, int r, const struct answer *answer, struct er
 	return r;
 }
 
-static void say_hint(const struct ask *ask)
+/* Nothing was found; or, by -F, one value, which may be that of all rows without the field. */
+static void say_hint(const struct options *opts, const struct ask *ask, uint64_t rows)
 {
 	_cleanup_(buf_release) struct buf text = BUF_INIT(4096);
 
-	hint_print(buf_span(&ask->text), ask->query->filter, &text);
+	if (rows == 0)
+		hint_print(buf_span(&ask->text), ask->query->filter, &text);
+	/* With a cursor, nothing new is no surprise. */
+	if (!text.len && !opts->cursor_file.len && (rows == 0 || (rows == 1 && opts->field.len)))
+		hint_field(opts, ask, &text);
 	if (text.len)
 		notice("%.*s", SPAN_FMT(buf_span(&text)));
 }
@@ -420,10 +425,8 @@ static int conclude(const struct options *opts, const struct ask *ask, int r, ui
 		notice("the answer is partial: %.*s", SPAN_FMT(span_trim(buf_span(&answer->why))));
 		return LOGQ_PARTIAL;
 	}
-	if (rows)
-		return LOGQ_FOUND;
-	say_hint(ask);
-	return LOGQ_NONE;
+	say_hint(opts, ask, rows);
+	return rows ? LOGQ_FOUND : LOGQ_NONE;
 }
 
 static void way_release(struct way *way)

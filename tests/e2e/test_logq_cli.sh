@@ -118,6 +118,31 @@ like "a function without its field" "$(hint 'nothingness in (A, B)')" "it is not
 like "a range by dots" "$(hint 'nothingness:500..599')" "a range is range"
 is "else nothing is said" "$(hint 'nothingness | fields a | nothingness:x')" ""
 
+# A field that no row has, when one of the source is near to it.
+said() { err | grep -v 'the last hour'; }
+meant="logq: no row has a field \`skuu\`; did you mean \`sku\`?"
+for from in "$app" "$app.gz" "-D $store -S @0" "-D $store"; do
+	logq 'nothingness or skuu:x' $from >/dev/null
+	is "a field in a filter: status ($from)" $? 1
+	is "… what it may be" "$(said)" "$meant"
+	logq -F skuu $from >/dev/null
+	is "… of -F" "$(said)" "$meant"
+done
+logq 'status:1' "$scratch"/logs/*.log
+is "… that is inside of an object" "$(said)" "logq: no row has a field \`status\`; did you mean \`http.status\`?"
+logq 'sku:nothingness' "$app"
+is "nothing of one that is there" "$(said)" ""
+logq 'nothingness:x' "$app"
+is "… or that is near to none" "$(said)" ""
+logq 'skuu:x' - <"$app"
+is "… or of what was read and is gone" "$(said)" ""
+logq 'skuu:x' -D "$store" --cursor-file "$scratch/cursor"
+is "… or with a cursor" "$(said)" ""
+logq '!skuu:x' -m 1 "$app" >/dev/null
+is "… or when there are rows" "$(said)" ""
+logq -F sku -m 1 "$app" >/dev/null
+is "… by -F too" "$(said)" ""
+
 # Which rows.
 is "-n is the last N, in order" "$(logq -n 3 -o json '*' "$app" | jq -r ._time | sort -c && echo ok)" ok
 is "-n counts" "$(logq -n 3 -o json '*' "$app" | wc -l)" 3
