@@ -3,8 +3,10 @@
  * Once as a condition, without pipes, and once as a query.
  *
  * What parses must print as text that parses and prints the same.  What is
- * refused must say so, at a byte of the query.
+ * refused must say so, at a byte of the query.  Of any of it a completion knows
+ * the piece at its end.
  */
+#include "aggregator/logq/complete.h"
 #include "aggregator/query/pipe.h"
 #include "common/base/check.h"
 #include "common/base/cleanup.h"
@@ -78,11 +80,24 @@ static void check_query(struct span text, const struct lang_ops *ops)
 	query_free(query);
 }
 
+static void check_completion(struct span text)
+{
+	struct arena arena;
+
+	arena_init(&arena, 4 << 20);
+	struct complete_place place = complete_find(text, &arena);
+
+	CHECK(place.piece.len <= text.len);
+	CHECK(span_eq(place.piece, span_skip(text, text.len - place.piece.len)));
+	arena_release(&arena);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct span text = span_of((const char *)data, size);
 
 	check_query(text, NULL);
 	check_query(text, &query_lang_ops);
+	check_completion(text);
 	return 0;
 }
