@@ -185,7 +185,7 @@ static unsigned record_flags(const struct line *event)
 /* Where lines join. */
 static int parse_events(struct line_block *b, int64_t now_ns, bool spread, struct span literal)
 {
-	const char *start = b->text.ptr, *end = start + b->text.len;
+	struct span all = buf_span(&b->text);
 	struct line event;
 	int r = 0;
 
@@ -196,7 +196,7 @@ static int parse_events(struct line_block *b, int64_t now_ns, bool spread, struc
 		if (lacks(b, text, literal))
 			continue;
 		/* What was copied to join it is overwritten by the next one. */
-		if (text.ptr < start || text.ptr > end)
+		if (text.ptr < all.ptr || (size_t)(text.ptr - all.ptr) > all.len)
 			text = arena_dup(&b->arena, text);
 		if (!text.ptr)
 			return -ENOMEM;

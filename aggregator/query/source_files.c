@@ -367,6 +367,8 @@ static int read_lines(struct reading *reading, struct buf *text, size_t enough, 
 		r = read_more(reading, text);
 		skip_cut_line(reading, text, from);
 		have |= span_chr(span_skip(buf_span(text), from), '\n') >= 0;
+		/* An event that waits for more waits for its own file's. */
+		have |= reading->file_ended && text->len;
 		if (r == 1 && !have)
 			have = cut_line(reading, text);
 	}

@@ -135,10 +135,11 @@ static void test_events_have_a_length(void **state)
 	write_packed(path, buf_span(&text), PLAIN);
 	source = open_joined(path, "java", false);
 	for (unsigned threads = 1; threads <= 2; threads++)
-		expect_threads("* | stats by (log.continued) count() n, sum_len(_msg) len", source,
-			       threads,
-			       "len=1003001;n=1;\n"
-			       "len=2009001;log.continued=true;n=3;\n");
+		expect_threads(
+			"* | stats by (log.continued) count() n, sum_len(_msg) len | sort by (len)",
+			source, threads,
+			"len=1003001;n=1;\n"
+			"len=2009001;log.continued=true;n=3;\n");
 	source_close(source);
 
 	struct span paths[] = {span_cstr(path), span_cstr(path)};
@@ -176,6 +177,33 @@ static void test_long_lines_in_events(void **state)
 			"log.truncated",
 			source, threads,
 			"n=4;\nn=903601;\nlog.continued=true;log.truncated=true;n=1048576;\n");
+	source_close(source);
+	scratch_remove(dir);
+}
+
+/* Nothing but an event, as long as what is read at a time: it ends with its file. */
+static void test_an_event_ends_with_its_file(void **state)
+{
+	_cleanup_(buf_release) struct buf text = BUF_INIT(1 << 20);
+	char dir[SCRATCH_MAX], path[SCRATCH_MAX + 16];
+	struct source_files_conf conf = {.now_ns = NOW_NS, .multiline = SPAN("java")};
+	struct query_source *source;
+	struct err err;
+
+	(void)state;
+	scratch_make(dir);
+	snprintf(path, sizeof(path), "%s/0.log", dir);
+	for (unsigned i = 0; i < BLOCK / 256; i++)
+		buf_printf(&text, "\t%254u\n", i);
+	assert_int_equal(text.len, BLOCK);
+	write_packed(path, buf_span(&text), PLAIN);
+
+	struct span paths[] = {span_cstr(path), span_cstr(path), span_cstr(path)};
+
+	assert_int_equal(source_files_open(paths, 3, &conf, &source, &err), 0);
+	for (unsigned threads = 1; threads <= 2; threads++)
+		expect_threads("* | stats count() n, count_uniq(_msg) u, count(log.continued) c",
+			       source, threads, "c=0;n=3;u=1;\n");
 	source_close(source);
 	scratch_remove(dir);
 }
@@ -236,6 +264,7 @@ int main(void)
 		cmocka_unit_test(test_events_cross_blocks),
 		cmocka_unit_test(test_events_have_a_length),
 		cmocka_unit_test(test_long_lines_in_events),
+		cmocka_unit_test(test_an_event_ends_with_its_file),
 		cmocka_unit_test(test_a_stream_waits_for_the_end_of_an_event),
 		cmocka_unit_test(test_what_is_no_preset),
 	};
