@@ -108,6 +108,20 @@ static int patterns_open(struct stage *stage)
 	return r;
 }
 
+/* Slots begin in 1860 to 2079: what is beyond goes to the first or last, and nothing overflows. */
+static int64_t slot_time(int64_t ns)
+{
+	const int64_t far = INT64_MAX / 8 * 3;
+
+	return ns < -far ? -far : ns > far ? far : ns;
+}
+
+/* a - b, which may be more than an int64_t holds. */
+static double distance(int64_t a, int64_t b)
+{
+	return a < b ? -(double)((uint64_t)b - (uint64_t)a) : (double)((uint64_t)a - (uint64_t)b);
+}
+
 /* The multiple of `step` at or below `ns`. */
 static int64_t floor_to(int64_t ns, int64_t step)
 {
@@ -143,6 +157,7 @@ static void pattern_widen(struct pattern *p, int64_t ns)
 
 static void pattern_find_slot(struct pattern *p, int64_t ns)
 {
+	ns = slot_time(ns);
 	pattern_widen(p, ns);
 	int64_t at = (ns - p->slot_from) / p->slot_ns;
 
@@ -154,7 +169,7 @@ static void pattern_find_slot(struct pattern *p, int64_t ns)
 static void pattern_count(struct pattern *p, int64_t ns, uint64_t hits)
 {
 	/* No division for most rows: it was a quarter of the pipe's time. */
-	if (ns < p->hit_from || (uint64_t)(ns - p->hit_from) >= (uint64_t)p->slot_ns)
+	if (ns < p->hit_from || (uint64_t)ns - (uint64_t)p->hit_from >= (uint64_t)p->slot_ns)
 		pattern_find_slot(p, ns);
 	p->slots[p->hit] += hits;
 }
@@ -166,7 +181,7 @@ static void pattern_see(struct pattern *p, int64_t ns)
 		p->timed = true;
 		p->first = p->last = ns;
 		p->slot_ns = NS_PER_MS;
-		p->slot_from = p->hit_from = floor_to(ns, NS_PER_MS);
+		p->slot_from = p->hit_from = floor_to(slot_time(ns), NS_PER_MS);
 	}
 	p->first = ns < p->first ? ns : p->first;
 	p->last = ns > p->last ? ns : p->last;
@@ -262,8 +277,8 @@ static struct span trend(const struct pattern *p, int64_t from, int64_t to, stru
 
 	for (int i = 0; i < SLOTS; i++) {
 		double middle =
-			(double)(p->slot_from - from) + ((double)i + 0.5) * (double)p->slot_ns;
-		double at = to > from ? middle / (double)(to - from + 1) * BARS : 0;
+			distance(p->slot_from, from) + ((double)i + 0.5) * (double)p->slot_ns;
+		double at = to > from ? middle / (distance(to, from) + 1) * BARS : 0;
 
 		hits[at < 0 ? 0 : at < BARS ? (int)at : BARS - 1] += p->slots[i];
 	}
