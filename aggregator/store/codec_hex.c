@@ -184,24 +184,16 @@ static int hex_get(const struct column_entry *entry, struct cursor *in, uint32_t
 		   struct column *ret)
 {
 	uint8_t layout = cursor_u8(in), id_len = cursor_u8(in);
-	const uint64_t *present;
+	struct list_head head;
 	struct text_list *list;
-	size_t n;
 
 	(void)entry;
 	if (layout > LAYOUT_UUID || id_len > ID_MAX || (layout == LAYOUT_UUID && id_len != 16))
 		return -EBADMSG;
-	int r = presence_get(in, nrows, tmp, &present, &n);
+	int r = list_head_get(in, nrows, tmp, &head);
 
-	if (r < 0)
-		return r;
-	bool repeats = cursor_u8(in) != 0;
-	uint64_t nlist = repeats ? cursor_varint(in) : n;
-
-	if (in->failed || nlist > n)
-		return -EBADMSG;
-	r = id_list(in, layout, id_len, nlist, keep, &list);
-	return r < 0 ? r : list_column(in, list, repeats, present, wanted, n, nrows, keep, ret);
+	r = r < 0 ? r : id_list(in, layout, id_len, head.nlist, keep, &list);
+	return r < 0 ? r : list_column(in, &head, list, wanted, nrows, keep, ret);
 }
 
 const struct codec codec_hex = {.name = "hex", .put = hex_put, .get = hex_get, .borrows = true};

@@ -152,27 +152,22 @@ static int ipv4_get(const struct column_entry *entry, struct cursor *in, uint32_
 		    struct column *ret)
 {
 	struct address_list *l = ARENA_NEW(keep, struct address_list);
-	const uint64_t *present;
-	size_t n;
-	int r = presence_get(in, nrows, tmp, &present, &n);
+	struct list_head head;
+	int r = list_head_get(in, nrows, tmp, &head);
 
 	(void)entry;
 	if (r < 0)
 		return r;
-	bool repeats = cursor_u8(in) != 0;
-	uint64_t nlist = repeats ? cursor_varint(in) : n;
-
-	if (in->failed || nlist > n)
-		return -EBADMSG;
-	if (!l || !(l->addresses = arena_alloc(keep, (nlist + 1) * sizeof(*l->addresses))))
+	if (!l ||
+	    !(l->addresses = arena_alloc(keep, ((size_t)head.nlist + 1) * sizeof(*l->addresses))))
 		return -ENOMEM;
-	l->list = (struct text_list){.n = (uint32_t)nlist,
+	l->list = (struct text_list){.n = head.nlist,
 				     .addresses = l->addresses,
 				     .make = make_texts,
 				     .equal = find_equal};
-	r = ints_get_numbers(in, repeats || present ? NULL : wanted, UINT32_MAX, l->addresses,
-			     nlist);
-	return r < 0 ? r : list_column(in, &l->list, repeats, present, wanted, n, nrows, keep, ret);
+	r = ints_get_numbers(in, head.repeats || head.present ? NULL : wanted, UINT32_MAX,
+			     l->addresses, head.nlist);
+	return r < 0 ? r : list_column(in, &head, &l->list, wanted, nrows, keep, ret);
 }
 
 const struct codec codec_ipv4 = {.name = "ipv4", .put = ipv4_put, .get = ipv4_get};

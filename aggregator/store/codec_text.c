@@ -29,27 +29,41 @@ static void spread_numbers(uint32_t *numbers, uint32_t nrows, const uint64_t *pr
 		numbers[i] = bit_get(present, i) ? numbers[--n] : none;
 }
 
-int list_column(struct cursor *in, struct text_list *list, bool repeats, const uint64_t *present,
-		const uint64_t *wanted, size_t n, uint32_t nrows, struct arena *keep,
-		struct column *ret)
+int list_head_get(struct cursor *in, uint32_t nrows, struct arena *arena, struct list_head *ret)
 {
+	int r = presence_get(in, nrows, arena, &ret->present, &ret->n);
+
+	if (r < 0)
+		return r;
+	ret->repeats = cursor_u8(in) != 0;
+	uint64_t nlist = ret->repeats ? cursor_varint(in) : ret->n;
+
+	ret->nlist = (uint32_t)nlist;
+	return in->failed || nlist > ret->n ? -EBADMSG : 0;
+}
+
+int list_column(struct cursor *in, const struct list_head *head, struct text_list *list,
+		const uint64_t *wanted, uint32_t nrows, struct arena *keep, struct column *ret)
+{
+	size_t n = head->n;
 	uint32_t *numbers = NULL;
 	int r = 0;
 
-	if (repeats || present) {
+	if (head->repeats || head->present) {
 		numbers = arena_alloc(keep, ((size_t)nrows + 1) * sizeof(*numbers));
 		if (!numbers)
 			return -ENOMEM;
 	}
-	if (repeats && n)
-		r = list->n ? ints_get_numbers(in, present ? NULL : wanted, list->n - 1, numbers, n)
+	if (head->repeats && n)
+		r = list->n ? ints_get_numbers(in, head->present ? NULL : wanted, list->n - 1,
+					       numbers, n)
 			    : -EBADMSG;
-	for (size_t i = 0; !repeats && present && i < n; i++)
+	for (size_t i = 0; !head->repeats && head->present && i < n; i++)
 		numbers[i] = (uint32_t)i;
 	if (r < 0)
 		return r;
-	if (present)
-		spread_numbers(numbers, nrows, present, n, list->n);
+	if (head->present)
+		spread_numbers(numbers, nrows, head->present, n, list->n);
 	*ret = (struct column){
 		.kind = COLUMN_TEXT, .nrows = nrows, .list = list, .numbers = numbers};
 	return 0;
@@ -79,21 +93,13 @@ static int text_get(const struct column_entry *entry, struct cursor *in, uint32_
 		    const uint64_t *wanted, struct arena *tmp, struct arena *keep,
 		    struct column *ret)
 {
-	const uint64_t *present;
+	struct list_head head;
 	struct text_list *list;
-	size_t n;
-	int r = presence_get(in, nrows, tmp, &present, &n);
+	int r = list_head_get(in, nrows, tmp, &head);
 
 	(void)entry;
-	if (r < 0)
-		return r;
-	bool repeats = cursor_u8(in) != 0;
-	uint64_t nlist = repeats ? cursor_varint(in) : n;
-
-	if (in->failed || nlist > n)
-		return -EBADMSG;
-	r = strings_list(in, keep, nlist, &list);
-	return r < 0 ? r : list_column(in, list, repeats, present, wanted, n, nrows, keep, ret);
+	r = r < 0 ? r : strings_list(in, keep, head.nlist, &list);
+	return r < 0 ? r : list_column(in, &head, list, wanted, nrows, keep, ret);
 }
 
 const struct codec codec_text = {.name = "text", .put = text_put, .get = text_get, .borrows = true};
