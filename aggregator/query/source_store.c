@@ -137,7 +137,8 @@ static int store_split(struct query_source *source, int64_t min, int64_t max, in
 	}
 	low = low < min ? min : low;
 	high = high > max ? max : high;
-	double half = (all_until(snapshot, low - 1) + all_until(snapshot, high)) / 2;
+	double before = low > INT64_MIN ? all_until(snapshot, low - 1) : 0;
+	double half = (before + all_until(snapshot, high)) / 2;
 
 	r = low < high;
 	while (low + 1 < high) {

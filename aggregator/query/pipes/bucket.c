@@ -150,14 +150,14 @@ static bool is_whole(const struct bucket *bucket)
 int64_t bucket_length(const struct bucket *bucket, int64_t begin)
 {
 	int64_t longest = bucket->unit == BUCKET_YEAR ? 366 * NS_PER_DAY : 31 * NS_PER_DAY;
-	int64_t end = begin;
+	int64_t end;
 
 	if (bucket->unit != BUCKET_MONTH && bucket->unit != BUCKET_YEAR)
 		return (int64_t)bucket->step;
 	/* Whatever is so far behind is in the next bucket, or the first of it. */
-	if (!__builtin_add_overflow(begin, longest, &end))
-		end = bucket_time(bucket, end);
-	return end - begin;
+	if (__builtin_add_overflow(begin, longest, &end))
+		return longest;
+	return bucket_time(bucket, end) - begin;
 }
 
 static double floor_real(double n, double step, double offset)
