@@ -1,7 +1,7 @@
 /*
  * Fields beyond the columns of a group: rows with thousands of keys, each of
  * them rare, are found and shown like others, in memory, sealed and committed,
- * within an eighth of a query's memory: in all of it that is 60,000 rows.
+ * within a fifth of a query's memory: in all of it that is 40,000 rows.
  */
 #include "tests/unit/query_fixture.h"
 #include "tests/unit/store_fixture.h"
@@ -14,7 +14,7 @@
 #else
 #define ROWS 7500
 #endif
-#define MEMORY     (64u << 20)
+#define MEMORY     (96u << 20)
 #define KEYS_A_ROW 10
 #define KEYS_MAX   8000
 
