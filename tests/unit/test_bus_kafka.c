@@ -5,6 +5,7 @@
  */
 #include "common/base/cleanup.h"
 #include "tests/unit/bus_fixture.h"
+#include "tests/unit/sanitized.h"
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
 #include <poll.h>
@@ -343,7 +344,7 @@ static void test_allow_list(void **state)
 
 int main(void)
 {
-#ifdef __SANITIZE_THREAD__
+#if THREAD_SANITIZED
 	/* librdkafka makes its threads by thrd_create(), which this sanitizer does not see. */
 	puts("1..0 # SKIP the thread sanitizer crashes on C11 threads");
 	return 0;

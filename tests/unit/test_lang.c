@@ -19,6 +19,7 @@
 #include "common/lang/time_text.h"
 #include "common/lang/token.h"
 #include "common/lang/words.h"
+#include "tests/unit/sanitized.h"
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -460,11 +461,7 @@ static void test_limits(void **state)
 }
 
 /* The thread sanitizer takes 600 times as long for it. */
-#ifdef __SANITIZE_THREAD__
-#define LONG_TEXT (1 << 13)
-#else
-#define LONG_TEXT (1 << 20)
-#endif
+#define LONG_TEXT (THREAD_SANITIZED ? 1 << 13 : 1 << 20)
 
 /* Texts that make a naive matcher go over them once for each of their bytes. */
 static void test_long_values(void **state)

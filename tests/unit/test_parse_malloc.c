@@ -8,20 +8,13 @@
 
 #include "common/data/wire.h"
 #include "common/parse/parse.h"
+#include "tests/unit/sanitized.h"
 #include <stdio.h>
 #include <stdlib.h>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define WATCHED_BY_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define WATCHED_BY_SANITIZER 1
-#endif
-#endif
-
 static unsigned long allocations;
 
-#ifndef WATCHED_BY_SANITIZER
+#if !SANITIZED
 /* glibc's own names for its allocator, for programs that put theirs in front. */
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t n, size_t size);
@@ -106,7 +99,7 @@ static void nothing_is_allocated_per_record(void **state)
 
 int main(void)
 {
-#ifdef WATCHED_BY_SANITIZER
+#if SANITIZED
 	puts("1..0 # SKIP the sanitizer has put its own malloc in front");
 	return 0;
 #endif

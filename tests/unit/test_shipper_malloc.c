@@ -4,6 +4,7 @@
  */
 #include "common/base/log.h"
 #include "shipper/pack.h"
+#include "tests/unit/sanitized.h"
 #include "tests/unit/scratch.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,21 +12,11 @@
 
 #include <cmocka.h>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define COUNTING false
-static size_t allocations;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define COUNTING false
-static size_t allocations;
-#endif
-#endif
-
-#ifndef COUNTING
-#define COUNTING true
+#define COUNTING (!SANITIZED)
 
 static size_t allocations;
 
+#if COUNTING
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *old, size_t size);

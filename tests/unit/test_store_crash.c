@@ -15,6 +15,7 @@
  */
 #include "common/base/cleanup.h"
 #include "common/base/io.h"
+#include "tests/unit/sanitized.h"
 #include "tests/unit/store_fixture.h"
 #include <dirent.h>
 #include <fcntl.h>
@@ -33,11 +34,7 @@
  * What is on disk after a fault doesn't depend on the sanitizers, in which a
  * fork costs 20 times as much: they see some of the calls, plain builds all.
  */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define STEP 11
-#else
-#define STEP 1
-#endif
+#define STEP (SANITIZED ? 11 : 1)
 
 enum fault { FAULT_NONE, FAULT_KILL, FAULT_POWER, FAULT_EIO, FAULT_ENOSPC };
 
