@@ -2,13 +2,14 @@
 #
 #   make                     shipper, aggregator, logq and the filter plugins
 #   make demo                install what is missing, build, run everything on generated logs
+#   make check               before each commit: both compilers, gates, unit tests
 #   make test                every gate and every test; ends with "N passed, N failed, N skipped"
 #   make check-unit check-cases check-e2e check-gates    one part of it
 #   make bench               figures with their floor, also in build/bench.jsonl
 #   make bench-peer PEER=…   the same rows and queries beside a VictoriaLogs executable
 #   make install DESTDIR= prefix=/usr
 #
-# Variants live side by side below build/: MODE=release|debug, SAN=address,undefined
+# Variants live side by side below build/: MODE=release|debug|quick, SAN=address,undefined
 # or SAN=thread, CC=gcc|clang.  V=1 shows the commands.
 
 MODE ?= release
@@ -41,6 +42,7 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -W
         -Wcast-qual -Wpointer-arith -Wwrite-strings -Werror
 opt_release := -O2 -g -D_FORTIFY_SOURCE=3
 opt_debug := -Og -g3
+opt_quick := -O0
 ifneq ($(SAN),)
   opt_release := -O1 -g
   san_flags := -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer

@@ -1,6 +1,7 @@
 # The tests.  Everything speaks TAP and is counted by tests/run; `make test`
 # ends with one line over all of it.
 #
+#   check         before each commit, in two minutes: both compilers, gates, units, cases
 #   check-gates   the tree: format, size, layers, headers, hardening, units, ABI
 #   check-unit    cmocka programs below tests/unit, and the text tables they read
 #   check-cases   tables run through the real logq engine (tests/cases)
@@ -20,17 +21,21 @@ $(O)/fixtures/abi/%.so: tests/fixtures/abi/plugin.c common/api/filter.h $(O)/fla
 	$(call say,SO,$@)$(CC) $(filter-out -fPIE,$(ALL_CFLAGS)) -fPIC -shared \
 	  $(filter-out -pie,$(ALL_LDFLAGS)) -DCASE_$* -o $@ $<
 
+# The thread sanitizer has nothing to see in a program that can't start a thread.
+threaded = $(shell for u in $(units); do ! nm -D $$u | \
+  grep -qwE 'pthread_create|thrd_create|rd_kafka_new|MHD_start_daemon' || echo $$u; done)
 check-unit: units plugins-for-tests
-	$(Q)JOBS=2 $(RUN)/unit $(units)
+	$(Q)JOBS=2 IN_MEMORY=1 $(RUN)/unit $(if $(filter thread,$(SAN)),$(threaded),$(units))
 check-cases: all tools
-	$(Q)JOBS=2 $(RUN)/cases $(sort $(wildcard tests/cases/*.sh))
+	$(Q)JOBS=2 IN_MEMORY=1 $(RUN)/cases $(sort $(wildcard tests/cases/*.sh))
 # LogsQL conformance: see tests/logsql/README.md.
 CASES ?= ../shared/logsql/open.jsonl
 check-logsql: $(O)/tools/logsqlcheck
 	$(Q)V=$(V) $(O)/tools/logsqlcheck $(CASES)
 .PHONY: check-logsql
+# Four at a time, as they mostly wait; on disk, where the shipper's files have real inodes.
 check-e2e: all tools
-	$(Q)TIMEOUT=400 $(RUN)/e2e $(sort $(wildcard tests/e2e/test_*.sh))
+	$(Q)JOBS=4 TIMEOUT=400 $(RUN)/e2e $(sort $(wildcard tests/e2e/test_*.sh))
 check-gates: all
 	$(Q)$(RUN)/gates $(filter-out tests/gates/lib.sh,$(sort $(wildcard tests/gates/*.sh)))
 # The seeds of tests/fuzz/corpus, and FUZZ_RUNS mutations of them; without libFuzzer.
@@ -56,25 +61,39 @@ fuzz:
 plugins-for-tests: $(plugins) $(abi_fixtures)
 .PHONY: check-unit check-cases check-e2e check-gates plugins-for-tests
 
-# The whole: the gates and the end-to-end tests on what is shipped, the unit
-# tests once more where memory, undefined behavior and races are watched, and
-# everything compiled by the other compiler.
+# Compiled by the other compiler, at its fastest: what it has to say comes all the same.
+clang := CC=clang MODE=quick
+# step TARGET…: goes on when it fails, so that all failures are seen at once.
+steps = status=0; step() { printf '== %s\n' "$$*"; \
+  $(MAKE) --no-print-directory -k -j$(JOBS) "$$@" || status=1; }
+
+# Before each commit: only what changed is compiled.
+check:
+	$(Q)rm -rf $(O)/results
+	$(Q)$(steps); \
+	step everything; \
+	step $(clang) everything; \
+	step check-gates; \
+	step check-unit; \
+	step check-cases; \
+	tests/tally $$status $(O)/results/tally
+# The whole: the gates and the end-to-end tests on what is shipped, and the unit
+# tests once more where memory, undefined behavior and races are watched.
 test:
 	$(Q)tests/deps.sh
 	$(Q)rm -rf $(BUILD)/*/results
-	$(Q)status=0; \
-	step() { printf '== %s\n' "$$*"; $(MAKE) --no-print-directory -k -j$(JOBS) "$$@" || status=1; }; \
+	$(Q)$(steps); \
 	step everything; \
+	step $(clang) everything; \
 	step check-gates; \
 	step $(asan) check-unit; \
 	step $(asan) check-cases; \
 	step $(asan) fuzz-replay; \
 	step $(tsan) check-unit; \
-	step CC=clang everything; \
 	step check-unit; \
 	step check-e2e; \
 	tests/tally $$status $(BUILD)/*/results/tally
-.PHONY: test
+.PHONY: check test
 
 deps:
 	$(Q)tests/deps.sh
