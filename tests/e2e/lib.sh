@@ -89,7 +89,7 @@ done_testing() {
 start() {
 	local name=$1
 	shift
-	"$@" </dev/null >>"$scratch/$name.out" 2>>"$scratch/$name.err" &
+	"$@" </dev/null >>"$scratch/$name.out" 2>>"$scratch/$name.err" 8>&- &
 	pids[$name]=$!
 }
 
@@ -162,6 +162,14 @@ need() {
 	for program in "$@"; do
 		command -v "$program" >/dev/null || skip_all "$program is not installed"
 	done
+}
+
+# kafka COMMAND…: tests/kafka/kafka.sh.  Its ports are the same for every script, so
+# this one waits until no other uses them; they are free again when it ends.
+kafka() {
+	[ -e "/proc/$$/fd/8" ] || exec 8>"${TMPDIR:-/tmp}/sluice-kafka-$(id -u).lock"
+	flock 8
+	"$top/tests/kafka/kafka.sh" "$@" 8>&-
 }
 
 show_outputs() {

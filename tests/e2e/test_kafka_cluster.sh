@@ -6,11 +6,11 @@
 #   RATE=N   lines per second
 . "$(dirname "$0")/lib.sh"
 
-kafka=$top/tests/kafka/kafka.sh
-brokers=$("$kafka" cluster3 2>"$scratch/kafka.err")
+kafka status >/dev/null # ours from here on
+brokers=$(kafka cluster3 2>"$scratch/kafka.err")
 code=$?
 [ $code -ne 77 ] || skip_all "$(tail -n 1 "$scratch/kafka.err")"
-trap '"$kafka" stop; clean_up' EXIT
+trap 'kafka stop; clean_up' EXIT
 [ -n "$brokers" ] || bail_out "Kafka does not start"
 bus=kafka://$brokers/sluice-e2e-$$
 
@@ -33,10 +33,10 @@ start shipper "$bin/shipper" --listen "127.0.0.1:$port" --state "$scratch/state"
 before=0
 wait_for 60 "records flow" more_acked
 for node in 1 2 3; do
-	"$kafka" kill $node
+	kafka kill $node
 	before=$(acked)
 	wait_for 60 "node $node is killed, records flow on" more_acked
-	check "node $node is back" "$kafka" restart $node
+	check "node $node is back" kafka restart $node
 	before=$(acked)
 	wait_for 60 "records flow on with it" more_acked
 done

@@ -9,17 +9,17 @@ records=${RECORDS:-1000000}
 kills=${KILLS:-20}
 rate=${RATE:-40000}
 seed=${SEED:-$$}
-kafka=$top/tests/kafka/kafka.sh
 store=$scratch/store
 
 # Use the Kafka that is up; else start one, and stop it afterwards.
-was_up=$("$kafka" status 2>/dev/null | sed -n 's/^bootstrap: //p')
-brokers=${was_up:-$("$kafka" start 2>"$scratch/kafka.err")}
+kafka status >"$scratch/was_up"
+was_up=$(sed -n 's/^bootstrap: //p' "$scratch/was_up")
+brokers=${was_up:-$(kafka start 2>"$scratch/kafka.err")}
 code=$?
 [ $code -ne 77 ] || skip_all "$(tail -n 1 "$scratch/kafka.err")"
 [ -n "$brokers" ] || bail_out "Kafka does not start"
 stop_kafka() {
-	[ -n "$was_up" ] || "$kafka" stop
+	[ -n "$was_up" ] || kafka stop
 }
 trap 'stop_kafka; clean_up' EXIT
 bus=kafka://$brokers/sluice-e2e-$$-$seed
