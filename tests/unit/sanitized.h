@@ -3,7 +3,7 @@
  *
  * ADDRESS_SANITIZED, THREAD_SANITIZED and SANITIZED (either) are 0 or 1.  Tests
  * do less of what costs many times as much there and finds nothing more: a race
- * is found by threads, not by more data, and a figure is no figure there.
+ * is found by threads, not by more data, and a time is no figure there.
  */
 #ifndef SLUICE_TESTS_SANITIZED_H
 #define SLUICE_TESTS_SANITIZED_H
