@@ -4,6 +4,7 @@
  * Commas mean and, `or` separates groups of them; {} matches everything.
  */
 #include "common/lang/parse.h"
+#include "common/lang/quote.h"
 #include <errno.h>
 
 static const struct {
@@ -52,6 +53,9 @@ static int parse_tag(struct lex *lex, struct stream_tag *ret)
 		return lex_error(lex, "expected = != =~ !~ in or not_in behind `%.*s`",
 				 SPAN_FMT(tag.name));
 	lex_next(lex);
+	if (!lex->space && lex_is(lex, "="))
+		return lex_error_at(lex, lex->pos, "a label is compared with one `=`: {%.*s=\"…\"}",
+				    SPAN_FMT(tag.name));
 	tag.op = stream_ops[i].op;
 	pos = lex->pos;
 	if (tag.op == STREAM_IN || tag.op == STREAM_NOT_IN)
@@ -93,6 +97,10 @@ static int parse_group(struct lex *lex, struct stream_group *group)
 			break;
 		if (lex_is(lex, "and"))
 			return lex_error_at(lex, lex->pos, "labels are joined by a comma");
+		if (!lex->space && lex->kind == LEX_SIGN && !lex_is_any(lex, ", )") &&
+		    !quote_len(lex->previous))
+			return lex_error(lex, "a value with signs in it must be in quotes: "
+					      "{name=~\"a.*\"}");
 		if (!lex_accept(lex, ","))
 			return lex_error(lex, "expected `,` `or` or `}` behind the label");
 	}
