@@ -7,12 +7,21 @@
 #include <errno.h>
 #include <math.h>
 
-/* Count, sum, mean and squared distance from it (Welford's update). */
-struct moments {
+struct total {
 	struct long_sum sum;
-	double mean, m2;
-	uint64_t n;
+	uint64_t n; /* numbers; of rate() rows, of sum_len() bytes */
 };
+
+/*
+ * For stddev(), by Welford's update.  The order of rows shows in the last digits
+ * of such numbers, so they are counted from the first row's, which keeps them
+ * small, and are longer than the result.
+ */
+struct spread {
+	long double mean, m2; /* of the numbers less `first`; m2: squared distances from mean */
+	double first;
+	uint64_t n;
+} __attribute__((__packed__, __aligned__(8))); /* as all states are */
 
 #define PARSE(name, flags)                                                                         \
 	static int name##_parse(struct lex *lex, struct stats_func **ret)                          \
@@ -50,83 +59,124 @@ static double lost(double number, const struct column *column, const struct span
 	return long_sum_rest(number, whole);
 }
 
-/* `spread`: for stddev(), else for the sum. */
-static int moments_update(const struct stats_func *func, const struct stats_batch *batch,
-			  bool spread)
+typedef int column_fn(const struct stats_batch *batch, struct span name);
+
+static int update_columns(const struct stats_func *func, const struct stats_batch *batch,
+			  column_fn *fn)
 {
 	const struct stats_of_fields *f = (const struct stats_of_fields *)func;
 	struct span *names;
 	size_t n;
 	int r = stats_columns(batch->rows, &f->fields, &names, &n);
 
-	for (size_t i = 0; i < n && r >= 0; i++) {
-		const double *numbers = stats_numbers(batch->rows, names[i]);
-		const struct column *column = rows_column(batch->rows, names[i]);
-		const struct span *texts =
-			column->kind == COLUMN_INT ? NULL : rows_texts(batch->rows, names[i]);
-		uint32_t row;
-
-		if (!numbers)
-			return -ENOMEM;
-		stats_each_row (batch, row) {
-			struct moments *m = stats_state(batch, row);
-			double number = numbers[row], before = number - m->mean;
-
-			if (isnan(number))
-				continue;
-			m->n++;
-			if (!spread) {
-				long_sum_add(&m->sum, number, lost(number, column, texts, row));
-				continue;
-			}
-			m->mean += before / (double)m->n;
-			m->m2 += before * (number - m->mean);
-		}
-	}
+	for (size_t i = 0; i < n && r >= 0; i++)
+		r = fn(batch, names[i]);
 	return r;
+}
+
+static int sum_column(const struct stats_batch *batch, struct span name)
+{
+	const double *numbers = stats_numbers(batch->rows, name);
+	const struct column *column = rows_column(batch->rows, name);
+	const struct span *texts =
+		column->kind == COLUMN_INT ? NULL : rows_texts(batch->rows, name);
+	uint32_t row;
+
+	if (!numbers)
+		return -ENOMEM;
+	stats_each_row (batch, row) {
+		struct total *total = stats_state(batch, row);
+
+		if (isnan(numbers[row]))
+			continue;
+		total->n++;
+		long_sum_add(&total->sum, numbers[row], lost(numbers[row], column, texts, row));
+	}
+	return 0;
 }
 
 static int sum_update(const struct stats_func *func, const struct stats_batch *batch)
 {
-	return moments_update(func, batch, false);
+	return update_columns(func, batch, sum_column);
+}
+
+static int sum_merge(const struct stats_func *func, struct stage *stage, struct arena *arena,
+		     void *to, void *from)
+{
+	struct total *a = to;
+	const struct total *b = from;
+
+	(void)func, (void)stage, (void)arena;
+	long_sum_add(&a->sum, b->sum.sum, b->sum.low);
+	a->n += b->n;
+	return 0;
+}
+
+static int spread_column(const struct stats_batch *batch, struct span name)
+{
+	const double *numbers = stats_numbers(batch->rows, name);
+	uint32_t row;
+
+	if (!numbers)
+		return -ENOMEM;
+	stats_each_row (batch, row) {
+		struct spread *spread = stats_state(batch, row);
+
+		if (isnan(numbers[row]))
+			continue;
+		if (spread->n++ == 0)
+			spread->first = numbers[row];
+		long double number = (long double)numbers[row] - spread->first;
+		long double apart = number - spread->mean;
+
+		spread->mean += apart / (long double)spread->n;
+		spread->m2 += apart * (number - spread->mean);
+	}
+	return 0;
 }
 
 static int stddev_update(const struct stats_func *func, const struct stats_batch *batch)
 {
-	return moments_update(func, batch, true);
+	return update_columns(func, batch, spread_column);
 }
 
-static int moments_merge(const struct stats_func *func, struct stage *stage, struct arena *arena,
-			 void *to, void *from)
+/* Chan's rule for two sets. */
+static int stddev_merge(const struct stats_func *func, struct stage *stage, struct arena *arena,
+			void *to, void *from)
 {
-	struct moments *a = to;
-	const struct moments *b = from;
-	double n = (double)(a->n + b->n), apart = b->mean - a->mean;
+	struct spread *a = to;
+	const struct spread *b = from;
 
 	(void)func, (void)stage, (void)arena;
 	if (b->n == 0)
 		return 0;
-	long_sum_add(&a->sum, b->sum.sum, b->sum.low);
-	a->m2 += b->m2 + apart * apart * (double)a->n * (double)b->n / n;
-	a->mean += apart * (double)b->n / n;
+	if (a->n == 0) {
+		*a = *b;
+		return 0;
+	}
+	long double apart = (long double)b->first - a->first + b->mean - a->mean;
+	long double share = (long double)b->n / (long double)(a->n + b->n);
+
+	a->m2 += b->m2 + apart * apart * (long double)a->n * share;
+	a->mean += apart * share;
 	a->n += b->n;
 	return 0;
 }
 
 /* NaN when there was no number. */
-static void put_over(struct buf *out, const struct moments *m, double n)
+static void put_over(struct buf *out, const struct total *total, double n)
 {
-	number_put(out, m->n ? long_sum_over(&m->sum, n) : NAN);
+	number_put(out, total->n ? long_sum_over(&total->sum, n) : NAN);
 }
 
 static int sum_result(const struct stats_func *func, const struct stats_env *env, void *state,
 		      struct buf *out)
 {
-	const struct moments *m = state;
+	const struct total *total = state;
 
 	(void)func, (void)env;
-	if (m->n)
-		long_sum_put(out, &m->sum);
+	if (total->n)
+		long_sum_put(out, &total->sum);
 	else
 		number_put(out, NAN);
 	return 0;
@@ -135,10 +185,10 @@ static int sum_result(const struct stats_func *func, const struct stats_env *env
 static int avg_result(const struct stats_func *func, const struct stats_env *env, void *state,
 		      struct buf *out)
 {
-	const struct moments *m = state;
+	const struct total *total = state;
 
 	(void)func, (void)env;
-	put_over(out, m, (double)m->n);
+	put_over(out, total, (double)total->n);
 	return 0;
 }
 
@@ -146,20 +196,19 @@ static int avg_result(const struct stats_func *func, const struct stats_env *env
 static int stddev_result(const struct stats_func *func, const struct stats_env *env, void *state,
 			 struct buf *out)
 {
-	const struct moments *m = state;
+	const struct spread *spread = state;
 
 	(void)func, (void)env;
-	number_put(out, m->n ? sqrt(m->m2 / (double)m->n) : NAN);
+	number_put(out,
+		   spread->n ? (double)sqrtl(spread->m2 / (long double)spread->n) : (double)NAN);
 	return 0;
 }
 
 static int rate_sum_result(const struct stats_func *func, const struct stats_env *env, void *state,
 			   struct buf *out)
 {
-	const struct moments *m = state;
-
 	(void)func;
-	put_over(out, m, env->seconds > 0 ? env->seconds : 1);
+	put_over(out, state, env->seconds > 0 ? env->seconds : 1);
 	return 0;
 }
 
@@ -196,7 +245,7 @@ static int rate_update(const struct stats_func *func, const struct stats_batch *
 
 	(void)func;
 	stats_each_row (batch, row)
-		((struct moments *)stats_state(batch, row))->n++;
+		((struct total *)stats_state(batch, row))->n++;
 	return 0;
 }
 
@@ -204,61 +253,59 @@ static int rate_result(const struct stats_func *func, const struct stats_env *en
 		       struct buf *out)
 {
 	(void)func;
-	number_put(out, (double)((const struct moments *)state)->n /
+	number_put(out, (double)((const struct total *)state)->n /
 				(env->seconds > 0 ? env->seconds : 1));
 	return 0;
 }
 
 /* Bytes, not characters. */
+static int len_column(const struct stats_batch *batch, struct span name)
+{
+	const struct span *texts = rows_texts(batch->rows, name);
+	uint32_t row;
+
+	stats_each_row (batch, row)
+		((struct total *)stats_state(batch, row))->n += texts[row].len;
+	return 0;
+}
+
 static int sum_len_update(const struct stats_func *func, const struct stats_batch *batch)
 {
-	const struct stats_of_fields *f = (const struct stats_of_fields *)func;
-	struct span *names;
-	size_t n;
-	int r = stats_columns(batch->rows, &f->fields, &names, &n);
-
-	for (size_t i = 0; i < n && r >= 0; i++) {
-		const struct span *texts = rows_texts(batch->rows, names[i]);
-		uint32_t row;
-
-		stats_each_row (batch, row)
-			((struct moments *)stats_state(batch, row))->n += texts[row].len;
-	}
-	return r;
+	return update_columns(func, batch, len_column);
 }
 
 static int sum_len_result(const struct stats_func *func, const struct stats_env *env, void *state,
 			  struct buf *out)
 {
 	(void)func, (void)env;
-	buf_put_u64(out, ((const struct moments *)state)->n);
+	buf_put_u64(out, ((const struct total *)state)->n);
 	return 0;
 }
 
-#define OF_FIELDS(name, update_, result_)                                                          \
+#define OF_FIELDS(name, state, update_, merge_, result_)                                           \
 	const struct stats_func_ops stats_##name##_ops = {                                         \
 		.names = #name,                                                                    \
-		.state_size = sizeof(struct moments),                                              \
+		.state_size = sizeof(struct state),                                                \
 		.parse = name##_parse,                                                             \
 		.print = stats_print_fields,                                                       \
 		.needs = stats_needs_fields,                                                       \
 		.update = update_,                                                                 \
-		.merge = moments_merge,                                                            \
+		.merge = merge_,                                                                   \
 		.result = result_,                                                                 \
 	}
-OF_FIELDS(sum, sum_update, sum_result);
-OF_FIELDS(avg, sum_update, avg_result);
-OF_FIELDS(stddev, stddev_update, stddev_result);
-OF_FIELDS(rate_sum, sum_update, rate_sum_result);
-OF_FIELDS(sum_len, sum_len_update, sum_len_result);
+OF_FIELDS(sum, total, sum_update, sum_merge, sum_result);
+OF_FIELDS(avg, total, sum_update, sum_merge, avg_result);
+OF_FIELDS(stddev, spread, stddev_update, stddev_merge, stddev_result);
+OF_FIELDS(rate_sum, total, sum_update, sum_merge, rate_sum_result);
+OF_FIELDS(sum_len, total, sum_len_update, sum_merge, sum_len_result);
 
 const struct stats_func_ops stats_rate_ops = {
 	.names = "rate",
-	.state_size = sizeof(struct moments),
+	.state_size = sizeof(struct total),
 	.parse = rate_parse,
 	.print = rate_print,
 	.needs = rate_needs,
 	.update = rate_update,
-	.merge = moments_merge,
+	.merge = sum_merge,
 	.result = rate_result,
 };
