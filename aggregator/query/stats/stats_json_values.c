@@ -182,6 +182,7 @@ static int merge(const struct stats_func *func, struct stage *stage, struct aren
 		r = rows_push(stage, to,
 			      (struct json_row){arena_dup(arena, rows->ptr[i].json), keys});
 	}
+	stage_uncharge(stage, rows->cap * sizeof *rows->ptr);
 	release(func, from);
 	return arena->overflowed ? -ENOMEM : r;
 }
@@ -206,11 +207,11 @@ static int result(const struct stats_func *func, const struct stats_env *env, vo
 	const struct json_values *f = (const struct json_values *)func;
 	struct json_rows *rows = state;
 	size_t n = f->of.limit && rows->len > f->of.limit ? f->of.limit : rows->len;
-	struct json_values order = *f; /* qsort_r() wants a context that is not const */
+	struct json_values order = *f; /* a context that is not const */
+	int r = f->by.len ? stage_sort(env->stage, rows->ptr, rows->len, sizeof *rows->ptr, row_cmp,
+				       &order)
+			  : 0;
 
-	(void)env;
-	if (f->by.len && rows->len)
-		qsort_r(rows->ptr, rows->len, sizeof *rows->ptr, row_cmp, &order);
 	buf_putc(out, '[');
 	for (size_t i = 0; i < n; i++) {
 		if (i)
@@ -218,7 +219,7 @@ static int result(const struct stats_func *func, const struct stats_env *env, vo
 		buf_puts(out, rows->ptr[i].json);
 	}
 	buf_putc(out, ']');
-	return 0;
+	return r;
 }
 
 const struct stats_func_ops stats_json_values_ops = {

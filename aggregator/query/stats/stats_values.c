@@ -53,18 +53,12 @@ static int texts_push(struct stage *stage, struct texts *texts, struct span text
 /* Add a text that is kept already, unless the set has it. */
 static int texts_push_unique(struct stage *stage, struct texts *texts, struct span text)
 {
-	size_t before = texts->seen.cap;
 	bool added;
 
+	texts->seen.shared = stage_budget(stage);
 	if (!map_put(&texts->seen, text, &added))
 		return -ENOMEM;
-	if (!added)
-		return 0;
-	int r = before == texts->seen.cap
-			? 0
-			: stage_charge(stage, (texts->seen.cap - before) * sizeof(struct map_slot));
-
-	return r < 0 ? r : texts_push(stage, texts, text);
+	return added ? texts_push(stage, texts, text) : 0;
 }
 
 static int push_value(const struct stats_batch *batch, struct texts *texts, struct span text,
@@ -144,12 +138,14 @@ static int merge(const struct stats_func *func, struct stage *stage, struct aren
 			r = unique ? texts_push_unique(stage, to, kept)
 				   : texts_push(stage, to, kept);
 	}
+	stage_uncharge(stage, texts->cap * sizeof *texts->ptr);
 	release(func, from);
 	return r;
 }
 
-static int text_cmp(const void *a, const void *b)
+static int text_cmp(const void *a, const void *b, void *ctx)
 {
+	(void)ctx;
 	int order = lang_compare(*(const struct span *)a, *(const struct span *)b);
 
 	return order ? order : span_cmp(*(const struct span *)a, *(const struct span *)b);
@@ -161,10 +157,10 @@ static int result(const struct stats_func *func, const struct stats_env *env, vo
 	const struct stats_of_fields *f = (const struct stats_of_fields *)func;
 	struct texts *texts = state;
 	size_t n = f->limit && texts->len > f->limit ? f->limit : texts->len;
+	int r = func->ops == &stats_uniq_values_ops ? stage_sort(env->stage, texts->ptr, texts->len,
+								 sizeof *texts->ptr, text_cmp, NULL)
+						    : 0;
 
-	(void)env;
-	if (texts->len && func->ops == &stats_uniq_values_ops)
-		qsort(texts->ptr, texts->len, sizeof *texts->ptr, text_cmp);
 	buf_putc(out, '[');
 	for (size_t i = 0; i < n; i++) {
 		if (i)
@@ -172,7 +168,7 @@ static int result(const struct stats_func *func, const struct stats_env *env, vo
 		json_write_string(out, texts->ptr[i]);
 	}
 	buf_putc(out, ']');
-	return 0;
+	return r;
 }
 
 const struct stats_func_ops stats_values_ops = {
