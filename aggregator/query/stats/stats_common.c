@@ -1,5 +1,6 @@
 /* stats_common.c - see stats_common.h. */
 #include "aggregator/query/stats/stats_common.h"
+#include "common/base/vec.h"
 #include "common/data/json_write.h"
 #include "common/lang/number.h"
 #include <errno.h>
@@ -171,6 +172,14 @@ int stats_keep(const struct stats_batch *batch, struct span text, struct span *r
 		return -ENOMEM;
 	*ret = copy;
 	return 0;
+}
+
+int stats_reserve(struct stage *stage, void **ptr, size_t len, size_t *cap, size_t size)
+{
+	size_t before = *cap;
+	int r = len < before ? 0 : vec_grow(ptr, cap, len + 1, size);
+
+	return r < 0 || *cap == before ? r : stage_charge(stage, (*cap - before) * size);
 }
 
 static int name_cmp(const void *a, const void *b)

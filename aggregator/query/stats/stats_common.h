@@ -48,6 +48,13 @@ const double *stats_numbers(struct rows *rows, struct span name);
 /* One text of a row as it can be kept: copied into batch->arena; 0 or -ENOMEM. */
 int stats_keep(const struct stats_batch *batch, struct span text, struct span *ret);
 
+/*
+ * Room for one more element of `size` bytes in a malloced array, charged to the
+ * query.  0 or -ENOMEM.  Who frees it before the end of the run gives it back:
+ * stage_uncharge(stage, cap * size).
+ */
+int stats_reserve(struct stage *stage, void **ptr, size_t len, size_t *cap, size_t size);
+
 /* The selected fields of one row as JSON, names in order, empty values left out. */
 int stats_row_json(struct rows *rows, const struct span *names, size_t n, uint32_t row,
 		   struct arena *arena, struct span *ret);

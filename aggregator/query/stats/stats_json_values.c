@@ -102,19 +102,10 @@ static void json_values_needs(const struct stats_func *func, struct field_set *s
 
 static int rows_push(struct stage *stage, struct json_rows *rows, struct json_row row)
 {
-	if (rows->len == rows->cap) {
-		size_t cap = rows->cap ? rows->cap * 2 : 8;
-		struct json_row *ptr = reallocarray(rows->ptr, cap, sizeof *ptr);
+	int r = stats_reserve(stage, (void **)&rows->ptr, rows->len, &rows->cap, sizeof *rows->ptr);
 
-		if (!ptr)
-			return -ENOMEM;
-		rows->ptr = ptr;
-		int r = stage_charge(stage, (cap - rows->cap) * sizeof *ptr);
-
-		rows->cap = cap;
-		if (r < 0)
-			return r;
-	}
+	if (r < 0)
+		return r;
 	rows->ptr[rows->len++] = row;
 	return 0;
 }

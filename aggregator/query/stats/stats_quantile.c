@@ -137,18 +137,8 @@ static uint64_t random_next(uint64_t *state)
 
 static int samples_reserve(struct stage *stage, struct samples *samples)
 {
-	if (samples->len < samples->cap)
-		return 0;
-	size_t cap = samples->cap ? samples->cap * 2 : 16;
-	struct sample *ptr = reallocarray(samples->ptr, cap, sizeof *ptr);
-
-	if (!ptr)
-		return -ENOMEM;
-	samples->ptr = ptr;
-	int r = stage_charge(stage, (cap - samples->cap) * sizeof *ptr);
-
-	samples->cap = cap;
-	return r;
+	return stats_reserve(stage, (void **)&samples->ptr, samples->len, &samples->cap,
+			     sizeof *samples->ptr);
 }
 
 /* Copy what the sample borrows. */
@@ -295,6 +285,7 @@ static int merge(const struct stats_func *func, struct stage *stage, struct aren
 		r = keep(arena, &a->max);
 	}
 	a->seen += b->seen;
+	stage_uncharge(stage, b->cap * sizeof *b->ptr);
 	release(func, from);
 	return arena->overflowed ? -ENOMEM : r;
 }

@@ -33,19 +33,11 @@ static int uniq_values_parse(struct lex *lex, struct stats_func **ret)
 
 static int texts_push(struct stage *stage, struct texts *texts, struct span text)
 {
-	if (texts->len == texts->cap) {
-		size_t cap = texts->cap ? texts->cap * 2 : 8;
-		struct span *ptr = reallocarray(texts->ptr, cap, sizeof *ptr);
+	int r = stats_reserve(stage, (void **)&texts->ptr, texts->len, &texts->cap,
+			      sizeof *texts->ptr);
 
-		if (!ptr)
-			return -ENOMEM;
-		texts->ptr = ptr;
-		int r = stage_charge(stage, (cap - texts->cap) * sizeof *ptr);
-
-		texts->cap = cap;
-		if (r < 0)
-			return r;
-	}
+	if (r < 0)
+		return r;
 	texts->ptr[texts->len++] = text;
 	return 0;
 }
