@@ -2,6 +2,7 @@
 #include "aggregator/query/pipes/pipes.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 struct rename_pair {
 	struct span from, to; /* names or prefix* */
@@ -118,24 +119,64 @@ static int move(struct rows *rows, struct span from, struct span to, bool copy)
 	return copy ? rows_copy(rows, from, to) : rows_rename(rows, from, to);
 }
 
-/* a* as b*: the rest of each name stays.  a* as b: the last one wins. */
+static int compare_lens(const void *a, const void *b)
+{
+	const struct span *x = a, *y = b;
+
+	return (x->len > y->len) - (x->len < y->len);
+}
+
+/* The names that begin with `prefix`, in an array of their own. */
+static int find_names(struct rows *rows, struct span prefix, struct span **ret, size_t *ret_n)
+{
+	const struct span *names;
+	size_t n, found = 0;
+	int r = rows_names(rows, &names, &n);
+	struct span *own = r < 0 ? NULL : ARENA_ARRAY(rows->arena, struct span, n + 1);
+
+	if (!own)
+		return r < 0 ? r : -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		if (span_starts(names[i], prefix))
+			own[found++] = names[i];
+	*ret = own;
+	*ret_n = found;
+	return 0;
+}
+
+/*
+ * a* as b*: the rest of each name stays, all at once.  In `a* as aa*`, ax becomes
+ * what aax was, so aax has to go first: the longest before the others, or the
+ * shortest where names get shorter.
+ */
+static int move_prefix(struct rows *rows, const struct rename_pair *pair, struct span *names,
+		       size_t n, bool copy)
+{
+	size_t prefix = pair->from.len - 1;
+	int r = 0;
+
+	qsort(names, n, sizeof(*names), compare_lens);
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		struct span name = names[pair->to.len > pair->from.len ? n - 1 - i : i];
+		struct span to = arena_printf(rows->arena, "%.*s%.*s", (int)pair->to.len - 1,
+					      pair->to.ptr, SPAN_FMT(span_skip(name, prefix)));
+
+		r = to.ptr ? move(rows, name, to, copy) : -ENOMEM;
+	}
+	return r;
+}
+
+/* a* as b: the last one wins. */
 static int move_wild(struct rows *rows, const struct rename_pair *pair, bool copy)
 {
-	struct span prefix = span_take(pair->from, pair->from.len - 1);
-	const struct span *names;
+	struct span *names;
 	size_t n;
-	int r = rows_names(rows, &names, &n);
+	int r = find_names(rows, span_take(pair->from, pair->from.len - 1), &names, &n);
 
-	for (size_t i = 0; r >= 0 && i < n; i++) {
-		struct span to = pair->to;
-
-		if (!span_starts(names[i], prefix))
-			continue;
-		if (field_filter_is_wild(to))
-			to = arena_printf(rows->arena, "%.*s%.*s", (int)to.len - 1, to.ptr,
-					  SPAN_FMT(span_skip(names[i], prefix.len)));
-		r = to.ptr ? move(rows, names[i], to, copy) : -ENOMEM;
-	}
+	if (r >= 0 && field_filter_is_wild(pair->to))
+		return move_prefix(rows, pair, names, n, copy);
+	for (size_t i = 0; r >= 0 && i < n; i++)
+		r = move(rows, names[i], pair->to, copy);
 	return r;
 }
 
