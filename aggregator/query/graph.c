@@ -114,3 +114,34 @@ int graph_of(struct query *query, int64_t step_ns, struct graph *ret, struct err
 		r = part_by_time(query, behind);
 	return r < 0 ? err_set(reterr, r, "too many fields to group by") : 0;
 }
+
+static bool keeps_time(const struct pipe *pipe)
+{
+	struct field_set set;
+	struct arena arena;
+	bool keeps;
+
+	arena_init(&arena, 1 << 20);
+	field_set_init(&set, &arena, false);
+	field_set_add(&set, SPAN("_time"));
+	/* Whoever makes a _time of its own does not read that of before. */
+	if (pipe->ops->needs)
+		pipe->ops->needs(pipe, &set);
+	keeps = field_set_has(&set, SPAN("_time")) && !set.failed;
+	arena_release(&arena);
+	return keeps;
+}
+
+size_t graph_timed_pipes(const struct query *query)
+{
+	size_t n = 0;
+
+	while (n < query->npipes) {
+		const struct pipe *pipe = query->pipes[n];
+
+		if (!pipe->ops->streams || !keeps_time(pipe))
+			break;
+		n++;
+	}
+	return n;
+}

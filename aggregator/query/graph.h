@@ -1,5 +1,5 @@
 /*
- * graph.h - the stats pipe of a query as the source of graphs.
+ * graph.h - queries as the source of graphs: the stats pipe of one, or its rows.
  *
  *	level:ERROR | stats by (service) count() n      labels: service
  *	  over time, step 1m: | stats by (service, _time:1m) count() n
@@ -25,5 +25,11 @@ struct graph {
  * as the query.  -EINVAL, with text: no stats pipe.  -ENOMEM, -E2BIG: too many labels.
  */
 int graph_of(struct query *query, int64_t step_ns, struct graph *ret, struct err *reterr);
+
+/*
+ * How many of the pipes, from the first on, hand rows on as they come and with their
+ * _time: what can be counted over time of `error | fields _msg | limit 5` is `error`.
+ */
+size_t graph_timed_pipes(const struct query *query);
 
 #endif

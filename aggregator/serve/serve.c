@@ -423,7 +423,7 @@ static void put_hits(struct http_request *req, int64_t step_ns, const struct sha
 	_cleanup_(buf_release) struct buf fields = BUF_INIT(QUERY_BODY_MAX);
 
 	text_print_list(&fields, by->labels, by->nlabels);
-	buf_printf(text, "\n| stats by (_time:%lldns", (long long)step_ns);
+	buf_printf(text, " | stats by (_time:%lldns", (long long)step_ns);
 	if (offset.len)
 		buf_printf(text, " offset %.*s", SPAN_FMT(offset));
 	buf_printf(text, "%s%.*s) count() %.*s", fields.len ? ", " : "",
@@ -435,6 +435,29 @@ static void put_hits(struct http_request *req, int64_t step_ns, const struct sha
 		   SPAN_FMT(buf_span(&fields)), fields.len ? ", " : "");
 	if (fields.failed)
 		text->failed = fields.failed;
+}
+
+/* The query without what takes the times from its rows.  False with a reply given. */
+static bool read_timed(struct serve *serve, struct http_request *req, struct buf *text,
+		       int *ret_reply)
+{
+	_cleanup_(buf_release) struct buf whole = BUF_INIT(QUERY_BODY_MAX);
+	struct query *query;
+	struct err err = {0};
+	size_t npipes;
+
+	if (!read_query(serve, req, "*", &whole, ret_reply))
+		return false;
+	if (query_parse(buf_span(&whole), clock_real_ns(), &query_lang_ops, &query, &err) < 0) {
+		*ret_reply = bad_query(serve, req, buf_span(&whole), &err);
+		return false;
+	}
+	npipes = query->npipes;
+	query->npipes = graph_timed_pipes(query);
+	query_print(query, text);
+	query->npipes = npipes;
+	query_free(query);
+	return true;
 }
 
 static int hits(void *ctx, struct http_request *req)
@@ -459,7 +482,7 @@ static int hits(void *ctx, struct http_request *req)
 	if (offset.len && num_parse_duration(offset, &offset_ns) < 0)
 		return http_reply_error(req, 400, "offset: '%.*s' is no duration such as 2h",
 					SPAN_FMT(offset));
-	if (!read_query(ctx, req, "*", &text, &reply))
+	if (!read_timed(ctx, req, &text, &reply))
 		return reply;
 	put_hits(req, step_ns, &shape, &text);
 	if (text.failed)

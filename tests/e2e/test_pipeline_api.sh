@@ -44,6 +44,10 @@ is "hits: the first groups by total, the rest is one" "$(api $s/hits -d step=5m 
 	'[[{"n":"0","level":"INFO"},[2],2],[{"n":"0","level":"ERROR"},[1],1],[{},[2,5],7]]'
 is "hits by a field of that name" "$(api $s/hits -d field=hits -d fields_limit=1 --data-urlencode "$(q '* | rename level as hits')" | jq -c '.hits | map([.fields, .total])')" '[[{"hits":"INFO"},6],[{},4]]'
 is "field_values of it" "$(api $s/field_values -d field=hits --data-urlencode "$(q '* | rename level as hits')" | jq -c .values)" '[{"value":"INFO","hits":6},{"value":"ERROR","hits":4}]'
+for pipes in 'fields n' 'stats by (level) count() c' 'sort by (n) | limit 3' 'delete _time' 'format "x" as _time' 'rename _time as t' 'filter level:* | fields _time, level | top 1 by (level)'; do
+	is "hits of the rows before | $pipes" "$(api $s/hits -d step=5m --data-urlencode "$(q "n:<8 | $pipes")" | jq -c '.hits | map(.values)')" '[[5,3]]'
+done
+is "hits: what only drops rows counts" "$(api $s/hits -d step=5m --data-urlencode "$(q '* | format "<n>" as k | filter k:<6 | fields n')" | jq -c '.hits | map(.values)')" '[[5,1]]'
 is "hits: one step is a day" "$(api $s/hits | jq -c '.hits[0].timestamps')" '["2026-03-01T00:00:00Z"]'
 is "hits: steps in seconds" "$(api $s/hits -d step=300 | jq -c '.hits[0].values')" '[5,5]'
 for step in 0 -1h x; do
