@@ -38,7 +38,7 @@ static void skip_noise(struct lines *lines)
 		return;
 	if (lines->at_zero && lines->at == 0 && span_starts(rest, SPAN("\xef\xbb\xbf"))) {
 		lines->at = 3;
-		return;
+		rest = span_skip(rest, 3);
 	}
 	while (n < rest.len && rest.ptr[n] == '\0')
 		n++;

@@ -110,6 +110,7 @@ static void test_bom_is_not_text_at_the_start_only(void **state)
 	(void)state;
 	expect(SPAN("\xef\xbb\xbfone\n\xef\xbb\xbftwo\n"), 100, false, "[one][\xef\xbb\xbftwo]");
 	expect(SPAN("\xef\xbb\xbf"), 100, true, "");
+	expect(SPAN("\xef\xbb\xbf\0\0one\n"), 100, false, "[one]");
 }
 
 static void test_a_long_line_is_cut_and_its_rest_goes_by(void **state)
