@@ -39,14 +39,20 @@ static void print_field(const struct filter *leaf, struct buf *out)
 	buf_putc(out, ':');
 }
 
-/* name(a, b) or name(sub-query) */
+/*
+ * name(a,b) or name(sub-query).  Without a space, since results are named by
+ * what is printed, and `count(*) if (a:in(x,y))` is what panels ask for.
+ */
 static void print_values(const struct filter *leaf, struct buf *out)
 {
 	buf_printf(out, "%s(", function_names[leaf->kind]);
 	if (leaf->values.subquery)
 		query_print(leaf->values.subquery, out);
-	else
-		text_print_list(out, leaf->values.ptr, leaf->values.len);
+	for (size_t i = 0; i < leaf->values.len && !leaf->values.subquery; i++) {
+		if (i)
+			buf_putc(out, ',');
+		text_print(out, leaf->values.ptr[i]);
+	}
 	buf_putc(out, ')');
 }
 
