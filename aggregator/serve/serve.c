@@ -479,9 +479,11 @@ static int hits(void *ctx, struct http_request *req)
 		return bad_param(req, &err);
 	if (select && n && params_number(req, "fields_limit", &shape.groups, &err) < 0)
 		return bad_param(req, &err);
-	if (offset.len && num_parse_duration(offset, &offset_ns) < 0)
-		return http_reply_error(req, 400, "offset: '%.*s' is no duration such as 2h",
-					SPAN_FMT(offset));
+	if (offset.len && num_parse_duration(offset, &offset_ns) < 0) {
+		err_set(&err, -EINVAL, "offset: '%.*s' is no duration such as 2h",
+			SPAN_FMT(offset));
+		return bad_param(req, &err);
+	}
 	if (!read_timed(ctx, req, &text, &reply))
 		return reply;
 	put_hits(req, step_ns, &shape, &text);

@@ -257,7 +257,7 @@ static int refuse_method(struct http_request *req)
 	if (http_add_header(req, MHD_HTTP_HEADER_ALLOW, buf_cstr(&allow)) < 0)
 		return -ENOMEM;
 	return http_reply_error(req, MHD_HTTP_METHOD_NOT_ALLOWED, "%.*s is not for this path: %s",
-				SPAN_FMT(req->method), buf_cstr(&allow));
+				SPAN_FMT(span_take(req->method, 32)), buf_cstr(&allow));
 }
 
 static int refuse(struct http_request *req)

@@ -98,7 +98,10 @@ struct http_peer {
 	pid_t pid;
 };
 void http_peer(const struct http_request *req, struct http_peer *ret);
-/* True once the client has gone: for long work before the first byte. */
+/*
+ * True once the client has gone: for long work before the first byte.  One that only
+ * closed its half looks the same, and is taken for gone too.
+ */
 bool http_gone(const struct http_request *req);
 
 /* Before the reply. */
