@@ -37,7 +37,7 @@ check-logsql: $(O)/tools/logsqlcheck
 check-e2e: all tools
 	$(Q)JOBS=4 TIMEOUT=400 $(RUN)/e2e $(sort $(wildcard tests/e2e/test_*.sh))
 check-gates: all
-	$(Q)$(RUN)/gates $(filter-out tests/gates/lib.sh,$(sort $(wildcard tests/gates/*.sh)))
+	$(Q)JOBS=2 $(RUN)/gates $(filter-out tests/gates/lib.sh,$(sort $(wildcard tests/gates/*.sh)))
 # The seeds of tests/fuzz/corpus, and FUZZ_RUNS mutations of them; without libFuzzer.
 FUZZ_RUNS ?= 5000
 fuzz-replay: fuzzers

@@ -2,6 +2,7 @@
 #include "common/base/cleanup.h"
 #include "common/base/io.h"
 #include "common/conf/args.h"
+#include "tests/unit/scratch.h"
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -320,7 +321,7 @@ static const struct args file_args = {.program = "logq",
 				      .file = "logq/config.yaml",
 				      .usage_code = 2};
 
-static char dir[] = "/tmp/test_args.XXXXXX", path[128];
+static char dir[SCRATCH_MAX], path[SCRATCH_MAX + 32];
 
 static void write_file(const char *text)
 {
@@ -329,11 +330,10 @@ static void write_file(const char *text)
 
 static int setup_file(void **state)
 {
-	char below[64];
+	char below[SCRATCH_MAX + 8];
 
 	setup(state);
-	if (!mkdtemp(dir))
-		return -1;
+	scratch_make(dir);
 	setenv("XDG_CONFIG_HOME", dir, 1);
 	snprintf(below, sizeof(below), "%s/logq", dir);
 	snprintf(path, sizeof(path), "%s/config.yaml", below);
@@ -342,10 +342,7 @@ static int setup_file(void **state)
 
 static int teardown_file(void **state)
 {
-	unlink(path);
-	path[strlen(path) - strlen("/config.yaml")] = '\0';
-	rmdir(path);
-	rmdir(dir);
+	scratch_remove(dir);
 	unsetenv("XDG_CONFIG_HOME");
 	return teardown(state);
 }

@@ -9,26 +9,10 @@
 #include "common/base/cleanup.h"
 #include "common/base/io.h"
 #include "common/base/log.h"
-#include "tests/unit/scratch.h"
+#include "tests/unit/scratch_dir.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-
-static char dir[SCRATCH_MAX];
-
-static int setup(void **state)
-{
-	(void)state;
-	scratch_make(dir);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	scratch_remove(dir);
-	return 0;
-}
 
 /* dir/name in a buffer of the caller's. */
 static const char *path_of(char *path, const char *name)

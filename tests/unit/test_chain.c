@@ -4,6 +4,7 @@
 #include "common/data/json_scan.h"
 #include "common/flow/chain.h"
 #include "filters/builtin.h"
+#include "tests/unit/scratch.h"
 #include <errno.h>
 #include <json-c/json.h>
 #include <setjmp.h>
@@ -12,7 +13,7 @@
 
 #include <cmocka.h>
 
-static char plugin_dir[] = "/tmp/test_chain.XXXXXX";
+static char plugin_dir[SCRATCH_MAX];
 static const struct chain_env env = {.builtins = filters_builtin, .plugin_dir = plugin_dir};
 
 struct fixture {
@@ -246,7 +247,7 @@ static void install(const char *fixture)
 {
 	_cleanup_(buf_release) struct buf bytes = BUF_INIT(16 << 20);
 	const char *build = getenv("O");
-	char from[256], to[256];
+	char from[256], to[SCRATCH_MAX + 32];
 
 	snprintf(from, sizeof(from), "%s/fixtures/abi/%s.so", build ? build : "build/release",
 		 fixture);
@@ -259,13 +260,13 @@ static void install(const char *fixture)
 static void test_plugins(void **state)
 {
 	_cleanup_(buf_release) struct buf out = BUF_INIT(1 << 16), yaml = BUF_INIT(1 << 16);
-	char path[512], report[1024];
+	char report[1024];
 	struct chain_stats s;
 	struct fixture f;
 	struct record rec;
 
 	(void)state;
-	assert_non_null(mkdtemp(plugin_dir));
+	scratch_make(plugin_dir);
 	install("good");
 	install("bad_verdict");
 	install("open_fails");
@@ -301,13 +302,7 @@ static void test_plugins(void **state)
 		 "file or directory\n",
 		 plugin_dir);
 	assert_refused("filters: [{type: zzz}]\n", report);
-	static const char *const names[] = {"good", "bad_verdict", "open_fails", "other_major"};
-
-	for (size_t i = 0; i < 4; i++) {
-		snprintf(path, sizeof(path), "%s/%s.so", plugin_dir, names[i]);
-		unlink(path);
-	}
-	rmdir(plugin_dir);
+	scratch_remove(plugin_dir);
 }
 
 static void test_none(void **state)

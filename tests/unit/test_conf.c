@@ -4,6 +4,7 @@
  */
 #include "common/base/io.h"
 #include "common/conf/conf.h"
+#include "tests/unit/scratch.h"
 #include <errno.h>
 #include <glob.h>
 #include <json-c/json.h>
@@ -321,12 +322,12 @@ static void write_file(const char *path, const char *text)
 static void test_secrets(void **state)
 {
 	_cleanup_(buf_release) struct buf out = BUF_INIT(1 << 20);
-	char dir[] = "/tmp/test_conf.XXXXXX", path[64], text[256];
+	char dir[SCRATCH_MAX], path[SCRATCH_MAX + 32], text[2 * SCRATCH_MAX + 192];
 	struct settings s;
 	struct conf *conf;
 
 	(void)state;
-	assert_non_null(mkdtemp(dir));
+	scratch_make(dir);
 	snprintf(path, sizeof(path), "%s/kafka.password", dir);
 	write_file(path, "hunter2\n");
 	snprintf(text, sizeof(text), "tls: {ca: x, key: {file: %s}}\n", path);
@@ -373,8 +374,7 @@ static void test_secrets(void **state)
 	assert_report(conf, "t.yaml:1:32: error: tls.key.credential: CREDENTIALS_DIRECTORY is "
 			    "not set (LoadCredential= of the unit sets it)\n");
 	conf_free(conf);
-	unlink(path);
-	rmdir(dir);
+	scratch_remove(dir);
 }
 
 static void test_flags_override(void **state)
@@ -405,7 +405,7 @@ static void test_flags_override(void **state)
 
 static void test_includes(void **state)
 {
-	char dir[] = "/tmp/test_conf.XXXXXX", path[128], expected[512];
+	char dir[SCRATCH_MAX], path[SCRATCH_MAX + 32], expected[8 * SCRATCH_MAX + 512];
 	static const char *const files[][2] = {
 		{"main.yaml", "topic: t\ninclude: [conf.d/*.yaml, none.d/*.yaml]\n"
 			      "inputs: [{paths: /main}]\n"},
@@ -418,7 +418,7 @@ static void test_includes(void **state)
 	struct conf *conf;
 
 	(void)state;
-	assert_non_null(mkdtemp(dir));
+	scratch_make(dir);
 	snprintf(path, sizeof(path), "%s/conf.d", dir);
 	assert_int_equal(io_make_dirs(path, 0700, NULL), 0);
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
@@ -449,13 +449,7 @@ static void test_includes(void **state)
 		 dir, dir, dir, dir, dir, dir, dir);
 	assert_report(conf, expected);
 	conf_free(conf);
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", dir, files[i][0]);
-		unlink(path);
-	}
-	snprintf(path, sizeof(path), "%s/conf.d", dir);
-	rmdir(path);
-	rmdir(dir);
+	scratch_remove(dir);
 }
 
 /* Aliases that double at each level, and a list that contains itself. */

@@ -1,24 +1,10 @@
 /* The store as its callers see it: rows, commits, snapshots, merges. */
 #include "common/base/cleanup.h"
 #include "common/base/clock.h"
+#include "tests/unit/scratch_dir.h"
 #include "tests/unit/store_fixture.h"
 
-static char dir[SCRATCH_MAX];
 static const struct store_conf quiet = {.no_background = true};
-
-static int setup(void **state)
-{
-	(void)state;
-	scratch_make(dir);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	scratch_remove(dir);
-	return 0;
-}
 
 static void assert_field(struct row_block *block, const char *name, uint32_t row,
 			 const char *expected)

@@ -3,6 +3,7 @@
 #include "aggregator/store/part.h"
 #include "common/base/cleanup.h"
 #include "common/base/io.h"
+#include "tests/unit/scratch_dir.h"
 #include "tests/unit/store_fixture.h"
 #include <fcntl.h>
 #include <limits.h>
@@ -12,22 +13,7 @@
 
 #define ROWS 200
 
-static char dir[SCRATCH_MAX];
 static const struct store_conf quiet = {.no_background = true};
-
-static int setup(void **state)
-{
-	(void)state;
-	scratch_make(dir);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	scratch_remove(dir);
-	return 0;
-}
 
 static const char *file(const char *name)
 {
