@@ -32,25 +32,41 @@ static inline int compare_spans(const void *a, const void *b)
 	return span_cmp(*(const struct span *)a, *(const struct span *)b);
 }
 
-static inline int collect(void *ctx, struct rows *rows)
+#define NAMES_MAX 64
+
+/* The names of the fields in order; how many. */
+static inline size_t sorted_names(struct rows *rows, struct span names[NAMES_MAX])
 {
-	struct answer *answer = ctx;
 	const struct span *given;
-	struct span names[64];
 	size_t n;
 
 	assert_int_equal(rows_names(rows, &given, &n), 0);
-	assert_true(n <= 64);
+	assert_true(n <= NAMES_MAX);
 	memcpy(names, given, n * sizeof(*names));
 	qsort(names, n, sizeof(*names), compare_spans);
-	for (uint32_t row = 0; row < rows->n; row++, answer->rows++) {
-		for (size_t i = 0; i < n; i++) {
-			struct span text = rows_text(rows, names[i], row);
+	return n;
+}
 
-			if (text.len)
-				buf_printf(&answer->text, "%.*s=%.*s;", SPAN_FMT(names[i]),
-					   SPAN_FMT(text));
-		}
+/* One row: n=1;g=2; */
+static inline void put_row(struct buf *out, struct rows *rows, const struct span *names, size_t n,
+			   uint32_t row)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct span text = rows_text(rows, names[i], row);
+
+		if (text.len)
+			buf_printf(out, "%.*s=%.*s;", SPAN_FMT(names[i]), SPAN_FMT(text));
+	}
+}
+
+static inline int collect(void *ctx, struct rows *rows)
+{
+	struct answer *answer = ctx;
+	struct span names[NAMES_MAX];
+	size_t n = sorted_names(rows, names);
+
+	for (uint32_t row = 0; row < rows->n; row++, answer->rows++) {
+		put_row(&answer->text, rows, names, n, row);
 		buf_putc(&answer->text, '\n');
 	}
 	return answer->stop_at && answer->rows >= answer->stop_at ? answer->stop_code : 0;

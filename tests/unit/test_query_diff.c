@@ -9,10 +9,10 @@
  * Some tables go into a store as well, half of their rows sealed into a part
  * and half in memory: the index must answer as the rows at hand do.
  */
-#include "aggregator/query/query.h"
 #include "common/base/cleanup.h"
 #include "common/base/num.h"
 #include "common/base/vec.h"
+#include "tests/unit/query_fixture.h"
 #include "tests/unit/store_fixture.h"
 
 #define FIELDS       5
@@ -463,29 +463,14 @@ static struct query_source *open_table(const struct table *table)
 	return source;
 }
 
-static int compare_spans(const void *a, const void *b)
-{
-	return span_cmp(*(const struct span *)a, *(const struct span *)b);
-}
-
-static int collect(void *ctx, struct rows *rows)
+static int collect_lines(void *ctx, struct rows *rows)
 {
 	_cleanup_(buf_release) struct buf line = BUF_INIT(1 << 16);
-	const struct span *given;
-	struct span names[64];
-	size_t n;
+	struct span names[NAMES_MAX];
+	size_t n = sorted_names(rows, names);
 
-	assert_int_equal(rows_names(rows, &given, &n), 0);
-	assert_true(n <= 64);
-	memcpy(names, given, n * sizeof(*names));
-	qsort(names, n, sizeof(*names), compare_spans);
 	for (uint32_t row = 0; row < rows->n; row++) {
-		for (size_t i = 0; i < n; i++) {
-			struct span text = rows_text(rows, names[i], row);
-
-			if (text.len)
-				buf_printf(&line, "%.*s=%.*s;", SPAN_FMT(names[i]), SPAN_FMT(text));
-		}
+		put_row(&line, rows, names, n, row);
 		lines_add(ctx, &line);
 	}
 	return 0;
@@ -501,7 +486,7 @@ static void run_engine(struct span text, struct query_source *source, unsigned t
 
 	if (query_parse(text, 0, &query_lang_ops, &query, &err) < 0)
 		fail_msg("%.*s: %s", SPAN_FMT(text), err.text);
-	if (query_execute(query, &conf, source, collect, ret, &result, &err) < 0)
+	if (query_execute(query, &conf, source, collect_lines, ret, &result, &err) < 0)
 		fail_msg("%.*s: %s", SPAN_FMT(text), err.text);
 	assert_false(result.partial);
 	query_result_release(&result);
