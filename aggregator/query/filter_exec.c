@@ -62,18 +62,6 @@ unsigned filter_cost(const struct filter *filter)
 	return filter->wild ? cost * 16 : cost;
 }
 
-/* The field can't be read from the block before it was changed by a pipe. */
-static bool is_stored(const struct rows *rows, struct span name)
-{
-	if (!rows->block)
-		return false;
-	const struct rows_field *field = rows_field(rows, name);
-
-	if (!field)
-		return rows->open;
-	return field->state == ROWS_LAZY && span_eq(field->source, name);
-}
-
 static bool may_have_tokens(struct rows *rows, const struct filter *leaf)
 {
 	struct row_block *block = rows->block;
@@ -128,9 +116,9 @@ static bool leaf_may_match(struct rows *rows, const struct filter *leaf)
 	enum filter_class class = filter_class(leaf);
 	double min, max;
 
-	if (leaf->kind == FILTER_TIME && is_stored(rows, SPAN("_time")))
+	if (leaf->kind == FILTER_TIME && rows_is_stored(rows, SPAN("_time")))
 		return leaf->tmin <= block->max_time && leaf->tmax >= block->min_time;
-	if (class != FILTER_ON_TEXT || leaf->wild || !is_stored(rows, leaf->field))
+	if (class != FILTER_ON_TEXT || leaf->wild || !rows_is_stored(rows, leaf->field))
 		return true;
 	if (block->ops->range && block->ops->range(block, leaf->field, &min, &max) &&
 	    !range_may_match(leaf, min, max))
@@ -145,8 +133,8 @@ static int match_time(const struct filter *leaf, struct rows *rows, uint64_t *bi
 	const struct row_block *block = rows->block;
 	uint32_t row;
 
-	if (leaf->kind == FILTER_TIME && is_stored(rows, name) && block->min_time >= leaf->tmin &&
-	    block->max_time <= leaf->tmax)
+	if (leaf->kind == FILTER_TIME && rows_is_stored(rows, name) &&
+	    block->min_time >= leaf->tmin && block->max_time <= leaf->tmax)
 		return 0;
 	const struct column *column = rows_column(rows, name);
 

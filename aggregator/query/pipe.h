@@ -88,6 +88,11 @@ struct pipe_ops {
 	 * be NULL.  After a failure close() is called too.
 	 */
 	int (*open)(struct stage *stage);
+	/*
+	 * Asked of the first stage before the columns of a block's rows are read:
+	 * it may set those that it knows without.  May be NULL.
+	 */
+	int (*before)(struct stage *stage, struct rows *rows);
 	int (*push)(struct stage *stage, unsigned worker, struct rows *rows);
 	/*
 	 * True if no row of the block can change the answer any more, told without

@@ -50,8 +50,12 @@ int run_read(struct query_run *run, struct rows *rows)
  */
 static int prepare(struct query_run *run, struct rows *rows)
 {
+	struct stage *first = &run->stages[0];
+
 	if (field_set_is_list(&run->needs) &&
 	    rows_select(rows, run->needs.allow.ptr, run->needs.allow.len) < 0)
+		return rows->failed;
+	if (first->ops->before && first->ops->before(first, rows) < 0)
 		return rows->failed;
 	return run->reads_late ? 0 : run_read(run, rows);
 }

@@ -79,6 +79,15 @@ static struct rows_field *find(const struct rows *rows, struct span name)
 	return NULL;
 }
 
+bool rows_is_stored(const struct rows *rows, struct span name)
+{
+	const struct rows_field *field = find(rows, name);
+
+	if (!rows->block || !field)
+		return rows->block && rows->open;
+	return field->state == ROWS_LAZY && span_eq(field->source, name);
+}
+
 static int grow_fields(struct rows *rows, size_t cap)
 {
 	struct rows_field *fields = ARENA_ARRAY(rows->arena, struct rows_field, cap);

@@ -110,6 +110,9 @@ int rows_compare_names(const void *a, const void *b);
 /* Put the columns into that order. */
 int rows_order_names(struct rows *rows);
 
+/* The column of that name is as the block has it, and not read yet. */
+bool rows_is_stored(const struct rows *rows, struct span name);
+
 /*
  * Add a column or replace the one of its name.  Values must be in the arena or
  * live as long as the rows.  The name is borrowed too.  0 or -ENOMEM.

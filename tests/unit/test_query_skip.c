@@ -354,6 +354,52 @@ static void test_limit_reads_its_rows_only(void **state)
 	}
 }
 
+static int take_row(void *ctx, struct rows *came)
+{
+	struct span *answer = ctx;
+	static char texts[2][64];
+
+	assert_int_equal(came->n, 1);
+	for (size_t i = 0; i < 2; i++) {
+		struct span text = rows_text(came, i ? SPAN("n") : SPAN("_time"), 0);
+
+		assert_true(text.len < sizeof(texts[i]));
+		memcpy(texts[i], text.ptr, text.len);
+		answer[i] = span_of(texts[i], text.len);
+	}
+	return 0;
+}
+
+/* All blocks are within a second of the second day. */
+static void test_one_bucket_reads_no_time(void **state)
+{
+	static const struct {
+		const char *by, *time;
+		uint64_t values;
+	} cases[] = {
+		{"by (_time:1s) count() n", "1970-01-02T00:00:00Z", 0},
+		{"by (_time:week) count() n", "1969-12-29T00:00:00Z", 0},
+		{"by (_time:1d offset 1h) count() n", "1970-01-01T23:00:00Z", 0},
+		{"by (_time:1d) count() n, max(_time) last", "1970-01-02T00:00:00Z", ROWS},
+		{"by (_time:1s) count() if (_time:<2026) n", "1970-01-02T00:00:00Z", ROWS},
+		{"by (_time:1s, _time:1d) count() n", "1970-01-02T00:00:00Z", ROWS},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct query_result result;
+		struct span answer[2];
+		char text[100];
+
+		snprintf(text, sizeof(text), "* | stats %s", cases[i].by);
+		run(text, 2, take_row, answer, &result);
+		assert_true(span_eq(answer[0], span_cstr(cases[i].time)));
+		assert_true(span_eq(answer[1], SPAN("19200")));
+		assert_int_equal(result.values_read, cases[i].values);
+		query_result_release(&result);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -361,6 +407,7 @@ int main(void)
 		cmocka_unit_test(test_sort_by_time_goes_span_by_span),
 		cmocka_unit_test(test_other_pipes_see_all_blocks),
 		cmocka_unit_test(test_limit_reads_its_rows_only),
+		cmocka_unit_test(test_one_bucket_reads_no_time),
 	};
 
 	return cmocka_run_group_tests(tests, make_index, drop_index);

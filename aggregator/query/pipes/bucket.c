@@ -316,6 +316,14 @@ static int bucket_times(const struct bucket *bucket, const struct column *from, 
 	return arena->overflowed ? -ENOMEM : 0;
 }
 
+struct span bucket_range(const struct bucket *bucket, int64_t min, int64_t max, struct arena *arena)
+{
+	struct bucket_span span = bucket_around(bucket, min);
+	char scratch[64];
+
+	return max > span.last ? SPAN("") : arena_dup(arena, time_text(scratch, span.first));
+}
+
 int bucket_column(const struct bucket *bucket, const struct column *from, struct arena *arena,
 		  struct column *ret)
 {

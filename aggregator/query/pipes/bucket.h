@@ -30,6 +30,9 @@ void bucket_print(const struct bucket *bucket, struct buf *out);
 /* The column with each value in its bucket; new values in `arena`. */
 int bucket_column(const struct bucket *bucket, const struct column *from, struct arena *arena,
 		  struct column *ret);
+/* The text of the bucket that all times from `min` to `max` are in; empty where there is none. */
+struct span bucket_range(const struct bucket *bucket, int64_t min, int64_t max,
+			 struct arena *arena);
 /* One time. */
 int64_t bucket_time(const struct bucket *bucket, int64_t ns);
 /* How many ns are in the bucket that begins at `begin`: months and years differ. */

@@ -10,12 +10,15 @@
 #include "aggregator/query/group.h"
 #include "aggregator/query/pipes/pipes.h"
 #include "aggregator/query/run.h"
+#include "common/base/cleanup.h"
 #include "common/base/clock.h"
 #include "common/lang/number.h"
 #include <errno.h>
 
 #define RESULT_MAX (64 << 20)
 #define PUSH_ROWS  4096
+
+#define ITEM_FIELDS_MAX (1 << 20)
 
 struct stats_worker {
 	bool open;
@@ -34,6 +37,44 @@ static int stats_open(struct stage *stage)
 		worker->open = true;
 	}
 	return r;
+}
+
+/* The bucket of `_time`, if nothing else of it is asked; else NULL. */
+static const struct bucket *only_bucket(const struct pipe_stats *stats)
+{
+	_cleanup_(arena_release) struct arena arena;
+	const struct bucket *bucket = NULL;
+	struct field_set items;
+
+	arena_init(&arena, ITEM_FIELDS_MAX);
+	field_set_init(&items, &arena, false);
+	for (size_t i = 0; i < stats->nitems; i++) {
+		stats->items[i].func->ops->needs(stats->items[i].func, &items);
+		field_set_add_filter(&items, stats->items[i].filter);
+	}
+	if (field_set_has(&items, SPAN("_time")))
+		return NULL;
+	for (size_t i = 0; i < stats->nby; i++) {
+		if (!span_eq(stats->by[i].name, SPAN("_time")))
+			continue;
+		if (bucket || stats->by[i].bucket.unit == BUCKET_NONE)
+			return NULL;
+		bucket = &stats->by[i].bucket;
+	}
+	return bucket;
+}
+
+/* All rows of a block are often in one bucket of time: then no time is read. */
+static int stats_before(struct stage *stage, struct rows *rows)
+{
+	const struct bucket *bucket;
+
+	if (!rows_is_stored(rows, SPAN("_time")) || !(bucket = only_bucket(stage_pipe(stage))))
+		return 0;
+	struct span text =
+		bucket_range(bucket, rows->block->min_time, rows->block->max_time, rows->arena);
+
+	return text.len ? rows_set_const(rows, SPAN("_time"), text) : 0;
 }
 
 /* The columns to group by, values in their buckets. */
@@ -309,6 +350,7 @@ const struct pipe_ops pipe_stats_ops = {
 	.needs = stats_needs,
 	.filters = stats_filters,
 	.open = stats_open,
+	.before = stats_before,
 	.push = stats_push,
 	.finish = stats_finish,
 	.close = stats_close,
