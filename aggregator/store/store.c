@@ -241,9 +241,12 @@ static int load_state(struct store *s, struct manifest_state *state, struct err 
 
 	if (path_of(s, "manifest.db", path) < 0)
 		return err_set(reterr, -ENAMETOOLONG, "the path is too long");
-	bool missing = stat(path, &st) < 0 || st.st_size == 0;
+	int code = stat(path, &st) < 0 ? -errno : 0;
 
-	if (missing) {
+	/* One that can't be looked at is no reason to make another. */
+	if (code < 0 && code != -ENOENT)
+		return err_set(reterr, code, "cannot read %s: %s", path, strerror(-code));
+	if (code < 0 || st.st_size == 0) {
 		int r = store_each_file(s, count_file, &files);
 
 		if (r < 0)
@@ -278,7 +281,8 @@ static int open_part(struct store *s, const struct manifest_part *row, bool may_
 		r = err_set(&why, -EBADMSG, "part %llu is not the one that was committed",
 			    (unsigned long long)row->id);
 	}
-	if (r == 0 || (r == -ENOENT && may_be_merged) || r == -ENOMEM || r == -EMFILE)
+	if (r == 0 || (r == -ENOENT && may_be_merged) || r == -ENOMEM || r == -EMFILE ||
+	    r == -ENFILE)
 		return r;
 	store_notice(s, "%s; answers that need it will be partial", why.text);
 	return part_of_damage(row->id, row->rows, row->bytes, row->min_time, row->max_time, &why,

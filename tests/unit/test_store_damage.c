@@ -299,6 +299,26 @@ static void half_a_manifest_is_rebuilt(void **state)
 	check_rebuilt(half);
 }
 
+/* A manifest that can't be looked at is not lost: nothing is made in its place. */
+static void a_manifest_out_of_reach_is_left_alone(void **state)
+{
+	struct store *store = NULL;
+	char kept[PATH_MAX];
+	struct err err;
+
+	(void)state;
+	make_store(2);
+	snprintf(kept, sizeof(kept), "%s/kept", dir);
+	assert_int_equal(rename(MANIFEST, kept), 0);
+	assert_int_equal(symlink("manifest.db", MANIFEST), 0); /* points at itself */
+	assert_int_equal(store_open(dir, false, &quiet, &store, &err), -ELOOP);
+	assert_non_null(strstr(err.text, "manifest.db"));
+	assert_int_equal(rename(kept, MANIFEST), 0);
+	store = open_store(dir, &quiet);
+	assert_int_equal(store_progress(store)->sources[0].watermark, 1001);
+	store_close(store);
+}
+
 /* What must be the same after a flip that went unnoticed: it was in bytes without meaning. */
 static bool same_state(const struct manifest_state *s)
 {
@@ -429,6 +449,7 @@ int main(void)
 		TEST(a_lost_manifest_is_rebuilt),
 		TEST(an_empty_manifest_is_rebuilt),
 		TEST(half_a_manifest_is_rebuilt),
+		TEST(a_manifest_out_of_reach_is_left_alone),
 		TEST(a_flipped_bit_of_the_manifest_is_noticed_or_harmless),
 		TEST(orphans_of_a_crash_are_removed),
 		TEST(a_full_disk_fails_the_commit_and_keeps_the_rows),
