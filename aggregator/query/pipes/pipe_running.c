@@ -281,6 +281,17 @@ static size_t item_texts(struct running *run, const struct running_item *item, s
 	return n;
 }
 
+/* The most texts that item_texts() finds for an item. */
+static size_t most_texts(const struct running *run)
+{
+	size_t most = 0;
+
+	for (size_t i = 0; i < run->pipe->nitems; i++)
+		if (run->pipe->items[i].fields.len > most)
+			most = run->pipe->items[i].fields.len;
+	return most + run->kept->names.len;
+}
+
 static int update_row(struct running *run, struct running_row *row, struct span *texts)
 {
 	int r = 0;
@@ -313,7 +324,7 @@ static int compute(struct running *run)
 	struct span *texts;
 	int r = 0;
 
-	texts = ARENA_ARRAY(arena, struct span, run->kept->names.len + run->pipe->nitems + 256);
+	texts = ARENA_ARRAY(arena, struct span, most_texts(run) + 1);
 	run->results = ARENA_ARRAY(arena, struct span *, run->pipe->nitems);
 	for (size_t i = 0; run->results && i < run->pipe->nitems; i++)
 		run->results[i] = ARENA_ARRAY(arena, struct span, run->nrows + 1);
