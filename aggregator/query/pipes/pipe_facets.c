@@ -220,7 +220,7 @@ static int count_column(struct facets_worker *worker, struct stage *stage,
 {
 	const struct pipe_facets *facets = stage_pipe(stage);
 	struct facet *facet = find_facet(worker, column->name);
-	char scratch[64];
+	char scratch[COLUMN_SCRATCH];
 	int r = 0;
 
 	if (!facet)

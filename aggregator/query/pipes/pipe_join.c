@@ -242,7 +242,7 @@ static int add_field(const struct join_state *state, size_t field, const struct 
 {
 	const struct span *own = rows_texts(rows, state->names[field]);
 	struct span *texts = ARENA_ARRAY(rows->arena, struct span, rows->n + 1);
-	char scratch[64];
+	char scratch[COLUMN_SCRATCH];
 
 	if (!own || !texts)
 		return -ENOMEM;

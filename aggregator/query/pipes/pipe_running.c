@@ -269,7 +269,7 @@ static size_t item_texts(struct running *run, const struct running_item *item, s
 		    !kept_column(run->kept, ref.batch, item->fields.ptr[i]))
 			texts[n++] = (struct span){0};
 	for (uint32_t i = 0; i < batch->ncolumns; i++) {
-		char scratch[64];
+		char scratch[COLUMN_SCRATCH];
 
 		if (item->fields.len && !field_filters_have(&item->fields, batch->columns[i].name))
 			continue;

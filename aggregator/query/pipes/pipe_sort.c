@@ -351,7 +351,7 @@ static int partition_of(struct sort_worker *worker, struct kept_ref ref, struct 
 {
 	const struct span_list *fields = &worker->sort->partition;
 	_cleanup_(buf_release) struct buf text = BUF_INIT(ROW_TEXT_MAX);
-	char scratch[64];
+	char scratch[COLUMN_SCRATCH];
 
 	for (size_t i = 0; i < fields->len; i++) {
 		json_write_string(&text, kept_text(&worker->kept, ref, fields->ptr[i], scratch));

@@ -162,7 +162,7 @@ static int columns_of(struct rows *rows, struct context_columns *ret)
 /* False: the row has no time. */
 static bool key_of(const struct context_columns *columns, uint32_t row, struct context_key *ret)
 {
-	char scratch[64];
+	char scratch[COLUMN_SCRATCH];
 
 	ret->hash = 0;
 	if (!lang_i64(column_text(&columns->offset, row, scratch), &ret->offset)) {

@@ -59,7 +59,7 @@ static int update_column(const struct stats_batch *batch, struct span name, bool
 		return -ENOMEM;
 	stats_each_row (batch, row) {
 		struct extreme *held = stats_state(batch, row);
-		char scratch[40];
+		char scratch[COLUMN_SCRATCH];
 
 		if (ints && held->has &&
 		    (same_number(numbers[row], held->number) ||
