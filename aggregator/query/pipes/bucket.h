@@ -7,7 +7,8 @@
  *	ip:/24            addresses to their network
  *
  * A size as 5KiB counts as its bytes.  A value that is no number, time, address
- * or duration stays what it is.
+ * or duration stays what it is, as one that would fall out of an int64_t.  Steps
+ * and offsets are below 2^62.
  */
 #ifndef SLUICE_QUERY_PIPES_BUCKET_H
 #define SLUICE_QUERY_PIPES_BUCKET_H
