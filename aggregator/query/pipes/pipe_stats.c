@@ -90,6 +90,14 @@ static int by_columns(const struct pipe_stats *stats, struct rows *rows, struct 
 	return r < 0 ? r : rows->failed;
 }
 
+static bool all_const(const struct column *columns, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (columns[i].kind != COLUMN_CONST)
+			return false;
+	return true;
+}
+
 static int find_groups(struct stage *stage, struct stats_worker *worker, struct rows *rows,
 		       struct stats_batch *batch)
 {
@@ -101,10 +109,14 @@ static int find_groups(struct stage *stage, struct stats_worker *worker, struct 
 	if (!stats->nby)
 		return group_only(&worker->groups, stage, &batch->only);
 	r = by_columns(stats, rows, &columns);
+	bool one = r >= 0 && all_const(columns, stats->nby);
+
 	if (r >= 0)
-		r = group_find(&worker->groups, stage, columns, stats->nby, rows->n, rows->arena,
-			       &groups);
-	if (r >= 0)
+		r = group_find(&worker->groups, stage, columns, stats->nby, one ? 1 : rows->n,
+			       rows->arena, &groups);
+	if (r >= 0 && one)
+		batch->only = groups[0];
+	else if (r >= 0)
 		batch->groups = groups;
 	return r;
 }
