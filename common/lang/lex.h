@@ -40,6 +40,7 @@
 
 #define QUERY_TEXT_MAX  (1 << 20) /* bytes a query may have */
 #define QUERY_DEPTH_MAX 200       /* nested parentheses, nots and sub-queries */
+#define QUERY_PIPES_MAX 1000      /* rows go through all of a query on one stack */
 #define QUERY_REGEX_MAX 10000     /* regular expressions: some 10 KiB each when compiled */
 
 enum lex_kind { LEX_END, LEX_WORD, LEX_QUOTED, LEX_SIGN };

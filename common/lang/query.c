@@ -191,6 +191,8 @@ static int parse_pipes(struct lex *lex, struct query *query)
 					    "filters of which one is enough are joined by `or`");
 		if (lex_at_pipe_end(lex))
 			return lex_error(lex, "expected a pipe behind `|`");
+		if (query->npipes == QUERY_PIPES_MAX)
+			return lex_error(lex, "at most %d pipes", QUERY_PIPES_MAX);
 		r = query->ops->parse_pipe(lex, &pipe);
 		if (r < 0)
 			return r;

@@ -411,6 +411,35 @@ static void test_a_huge_filter_meets_its_time_limit(void **state)
 	query_result_release(&result);
 }
 
+/* Rows go through all of them on one stack. */
+static void test_many_pipes(void **state)
+{
+	static const char *const pipes[] = {"unpack_json", "copy n as m", "filter n:*",
+					    "uniq by (n)", "format \"<n>\" as m"};
+	struct query *query;
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(pipes) / sizeof(pipes[0]); i++) {
+		_cleanup_(buf_release) struct buf text = BUF_INIT(8 << 20);
+		struct query_conf conf = {.threads = 2};
+		struct query_result result;
+		struct answer answer;
+
+		buf_puts(&text, SPAN("* | limit 3"));
+		for (int k = 1; k < QUERY_PIPES_MAX; k++)
+			buf_printf(&text, " | %s", pipes[i]);
+		assert_int_equal(run(buf_cstr(&text), &conf, &answer, &result, &err), 0);
+		assert_true(answer.rows > 0);
+		query_result_release(&result);
+		buf_puts(&text, SPAN(" | limit 1"));
+		assert_int_equal(
+			query_parse(buf_span(&text), NOW_NS, &query_lang_ops, &query, &err),
+			-EINVAL);
+		assert_non_null(strstr(err.text, "at most 1000 pipes"));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -419,6 +448,7 @@ int main(void)
 		cmocka_unit_test(test_each_pipe_is_cancelled_soon),
 		cmocka_unit_test(test_a_huge_filter_is_cancelled_soon),
 		cmocka_unit_test(test_a_huge_filter_meets_its_time_limit),
+		cmocka_unit_test(test_many_pipes),
 	};
 
 	return cmocka_run_group_tests(tests, open_rows, close_rows);
