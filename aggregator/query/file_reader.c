@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -251,6 +252,21 @@ static int choose(struct file_reader *r, struct err *reterr)
 	return 0;
 }
 
+int file_open(const char *path, const atomic_bool *cancel)
+{
+	/* open() itself would wait for a writer, in whichever thread a signal does not reach. */
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct pollfd pollfd = {.fd = fd, .events = POLLIN};
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || fcntl(fd, F_SETFL, 0) < 0)
+		return -errno;
+	while (S_ISFIFO(st.st_mode) && poll(&pollfd, 1, CANCEL_LOOK_MS) <= 0)
+		if (cancel && *cancel)
+			return -ECANCELED;
+	return TAKE_FD(fd);
+}
+
 int file_reader_open(struct span path, const atomic_bool *cancel, struct file_reader **ret,
 		     struct err *reterr)
 {
@@ -266,9 +282,9 @@ int file_reader_open(struct span path, const atomic_bool *cancel, struct file_re
 	r->in = malloc(IN_BYTES);
 	if (!r->path || !r->in)
 		return err_set(reterr, -ENOMEM, "out of memory");
-	r->fd = is_stdin ? STDIN_FILENO : open(r->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	r->fd = is_stdin ? STDIN_FILENO : file_open(r->path, cancel);
 	if (r->fd < 0)
-		return failed(r, -errno, strerror(errno), reterr);
+		return failed(r, r->fd, strerror(-r->fd), reterr);
 	code = choose(r, reterr);
 	if (code < 0)
 		return code;

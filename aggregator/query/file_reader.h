@@ -21,6 +21,12 @@
 
 struct file_reader;
 
+/*
+ * Open a file for reading.  A named pipe that nobody writes to is waited for, but
+ * not past a cancel (NULL = never).  A descriptor; -ECANCELED; another errno.
+ */
+int file_open(const char *path, const atomic_bool *cancel);
+
 /* Once `cancel` is set (NULL = never) reads that would wait fail with -ECANCELED. */
 int file_reader_open(struct span path, const atomic_bool *cancel, struct file_reader **ret,
 		     struct err *reterr);

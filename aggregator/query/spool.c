@@ -1,4 +1,5 @@
 #include "aggregator/query/spool.h"
+#include "aggregator/query/file_reader.h"
 #include "common/base/cleanup.h"
 #include "common/base/io.h"
 #include <errno.h>
@@ -61,9 +62,9 @@ int spool_stream(struct span path, const atomic_bool *cancel, struct err *reterr
 	if (to < 0 || !name)
 		return to < 0 ? to : err_set(reterr, -ENOMEM, "out of memory");
 	if (!is_stdin) {
-		own = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+		own = file_open(name, cancel);
 		if (own < 0)
-			return err_set(reterr, -errno, "%s: %s", name, strerror(errno));
+			return err_set(reterr, own, "%s: %s", name, strerror(-own));
 	}
 	r = copy(is_stdin ? STDIN_FILENO : own, to, cancel);
 	if (r < 0)

@@ -1,9 +1,12 @@
 /* Queries over files: formats and packing, marks, many files, parts of lines, memory of lines. */
+#include "aggregator/query/file_reader.h"
+#include "aggregator/query/spool.h"
 #include "common/base/cleanup.h"
 #include "common/base/io.h"
 #include "tests/unit/query_fixture.h"
 #include "tests/unit/scratch.h"
 #include <errno.h>
+#include <sys/stat.h>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -387,12 +390,30 @@ static void test_parts_join_per_stream(void **state)
 	scratch_remove(dir);
 }
 
+/* Nobody writes into a named pipe: a cancel ends the wait, in whatever thread it is. */
+static void test_a_pipe_without_a_writer(void **state)
+{
+	char dir[SCRATCH_MAX], path[SCRATCH_MAX + 16];
+	atomic_bool cancel = true;
+	struct file_reader *reader;
+	struct err err;
+
+	(void)state;
+	scratch_make(dir);
+	snprintf(path, sizeof(path), "%s/pipe", dir);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(file_reader_open(span_cstr(path), &cancel, &reader, &err), -ECANCELED);
+	assert_int_equal(spool_stream(span_cstr(path), &cancel, &err), -ECANCELED);
+	scratch_remove(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_files_have_marks),
 		cmocka_unit_test(test_places),
+		cmocka_unit_test(test_a_pipe_without_a_writer),
 		cmocka_unit_test(test_many_files),
 		cmocka_unit_test(test_lines_count_as_memory),
 		cmocka_unit_test(test_parts_of_lines_are_joined),
