@@ -62,9 +62,12 @@ static int open_index(struct local *local, struct err *reterr)
 static struct source_files_conf files_conf(const struct options *opts, const struct ask *ask)
 {
 	bool rescans = query_rescans(ask->query);
+	/* What is on a bus are records, whatever the configuration says of files. */
+	struct sl_str none = {0}, parse = opts->bus.len ? none : opts->parse;
+	struct sl_str multiline = opts->bus.len ? none : opts->multiline;
 
-	return (struct source_files_conf){.format = opt_text(opts->parse),
-					  .multiline = opt_text(opts->multiline),
+	return (struct source_files_conf){.format = opt_text(parse),
+					  .multiline = opt_text(multiline),
 					  .cancel = &logq_cancel,
 					  .streaming = opts->follow || query_streams(ask->query),
 					  .rescans = rescans,

@@ -114,6 +114,8 @@ is "context on standard input" "$(cat a.log | logq -o cat -A 1 one -)" $'one\ntw
 seq 100000 >numbers.log
 is "context of lines without a time" "$(logq -o cat -C 2 70000 numbers.log | paste -sd' ')" "69998 69999 70000 70001 70002"
 "$bin/shipper" --once --state "$scratch/state" --to "dir://$scratch/bus" a.log >/dev/null
+is "a bus has records, not lines of files" \
+	"$(LOGQ_PARSE=plain LOGQ_MULTILINE=start:nothing logq -c --bus "dir://$scratch/bus" 'level:ERROR')" 1
 is "a sub-query on a bus" "$(logq -c --bus "dir://$scratch/bus" "$sub")" 1
 TMPDIR=$scratch/nowhere logq "$sub" - <a.log
 is "nowhere to keep it: partial" $? 3
