@@ -341,6 +341,15 @@ static const struct arg table[] = {
 		 .help = "what may come next in a query, behind a dot; for shells"},
 	 .value = ".QUERY",
 	 .flags = ARG_PER_RUN | ARG_HIDDEN},
+	{.opt = {.name = "patience",
+		 .type = SL_OPT_DURATION,
+		 AT(patience),
+		 .def = "60ms",
+		 .min = 1000000,
+		 .max = INT64_C(3600000000000),
+		 .help = "how long a completion or a hint may look at all rows, then at some"},
+	 .value = "TIME",
+	 .flags = ARG_PER_RUN | ARG_HIDDEN},
 	{.opt = {0}},
 };
 

@@ -55,6 +55,7 @@ struct options {
 	int utc, no_pager, highlight;
 	int explain, stats, check_query, print_query;
 	struct sl_str complete; /* a query so far, in a text that begins with a dot */
+	int64_t patience;       /* of what is asked beside the query, see peek.h; ns */
 	int64_t timeout;
 	int64_t window; /* of -f with pipes that sum up, ns */
 	/* enum arg_origin: of `since`; of `dir`, `bus` or `servers`, whichever is set; … */

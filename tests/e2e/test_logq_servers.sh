@@ -36,7 +36,7 @@ is "-r turns them around" "$(both -r -n 20 -o json | jq -r ._time)" "$(jq -r ._t
 is "-m stops" "$(both -m 7 -o json | wc -l)" 7
 query='* | stats by (level) count() n | sort by (level)'
 is "stats are over all of them" "$(both "$query" -o json)" "$(logq "$query" -o json "$scratch"/logs/*.log)"
-both 'nothingness or levl:x' >/dev/null
+LOGQ_PATIENCE=20s both 'nothingness or levl:x' >/dev/null
 is "a field that none has: which one is near" "$?:$(err)" "1:logq: no row has a field \`levl\`; did you mean \`level\`?"
 is "-F too" "$(both -F service -o json | jq -s 'map(.count | tonumber) | add')" "$lines"
 is "pipes behind the merge" "$(both '* | fields _msg | limit 3' -o json | jq -c keys | sort -u)" '["_msg"]'
