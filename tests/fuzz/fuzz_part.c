@@ -267,7 +267,8 @@ static void try_part(int dir_fd, struct span bytes)
 	char name[PART_NAME_MAX];
 
 	part_name(PART_ID, name);
-	int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	unlinkat(dir_fd, name, 0); /* ext4 writes a file out that is cut and filled again */
+	int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
 	CHECK(fd >= 0 && io_write_full(fd, bytes.ptr, bytes.len) == 0);
 	close(fd);
