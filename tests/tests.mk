@@ -24,8 +24,11 @@ $(O)/fixtures/abi/%.so: tests/fixtures/abi/plugin.c common/api/filter.h $(O)/fla
 # The thread sanitizer has nothing to see in a program that can't start a thread.
 threaded = $(shell for u in $(units); do ! nm -D $$u | \
   grep -qwE 'pthread_create|thrd_create|rd_kafka_new|MHD_start_daemon' || echo $$u; done)
+# The slowest begin, so that none of them is left to run alone.
+slow_units := $(addprefix $(O)/unit/test_,query_limits shipper_pipeline store_crash bus_kafka)
+slow_first = $(filter $(slow_units),$(1)) $(filter-out $(slow_units),$(1))
 check-unit: units plugins-for-tests
-	$(Q)JOBS=2 IN_MEMORY=1 $(RUN)/unit $(if $(filter thread,$(SAN)),$(threaded),$(units))
+	$(Q)JOBS=2 IN_MEMORY=1 $(RUN)/unit $(call slow_first,$(if $(filter thread,$(SAN)),$(threaded),$(units)))
 check-cases: all tools
 	$(Q)JOBS=2 IN_MEMORY=1 $(RUN)/cases $(sort $(wildcard tests/cases/*.sh))
 # LogsQL conformance: see tests/logsql/README.md.
@@ -74,11 +77,11 @@ check:
 	step everything; \
 	step $(clang) everything; \
 	step check-gates; \
-	step check-unit; \
-	step check-cases; \
+	step check-unit check-cases; \
 	tests/tally $$status $(O)/results/tally
 # The whole: the gates and the end-to-end tests on what is shipped, and the unit
-# tests once more where memory, undefined behavior and races are watched.
+# tests once more where memory, undefined behavior and races are watched.  Parts
+# that wait run beside parts that work.
 test:
 	$(Q)tests/deps.sh
 	$(Q)rm -rf $(BUILD)/*/results
@@ -86,12 +89,9 @@ test:
 	step everything; \
 	step $(clang) everything; \
 	step check-gates; \
-	step $(asan) check-unit; \
-	step $(asan) check-cases; \
-	step $(asan) fuzz-replay; \
+	step $(asan) check-unit check-cases fuzz-replay; \
 	step $(tsan) check-unit; \
-	step check-unit; \
-	step check-e2e; \
+	step check-unit check-e2e; \
 	tests/tally $$status $(BUILD)/*/results/tally
 .PHONY: check test
 
