@@ -83,6 +83,9 @@ int stage_push(struct stage *stage, unsigned worker, struct rows *rows)
 		return 1;
 	if (rows->failed)
 		return push_failed(stage, rows, rows->failed);
+	/* Whoever made them may not have looked: no text that is missing goes on as an empty one. */
+	if (rows->arena->overflowed)
+		return push_failed(stage, rows, -ENOMEM);
 	if (rows->n == 0)
 		return 0;
 	atomic_store_explicit(&stage->seen, true, memory_order_relaxed);
