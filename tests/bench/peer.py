@@ -217,7 +217,7 @@ class Bench:
         say("ingest_rss", best[0]["mib"], best[1]["mib"], "MiB", 0)
         return servers
 
-    def settle(self):
+    def settle(self, peer):
         """Until merges in the background have ended: no file is changed for QUIET_S."""
         folders = [self.scratch / "ours", self.scratch / "theirs"]
         seen, since = None, time.monotonic()
@@ -225,7 +225,7 @@ class Bench:
         def quiet():
             nonlocal seen, since
             now = [disk_bytes(f) for f in folders]
-            if now != seen:
+            if now != seen or merges(peer):
                 seen, since = now, time.monotonic()
             return time.monotonic() - since > QUIET_S
         wait_until("merges", quiet)
@@ -247,6 +247,12 @@ class Bench:
         say(name, best[0] * 1e3, best[1] * 1e3, "ms", 2)
 
 
+def merges(peer):
+    """How many merges the peer has at work."""
+    return sum(float(line.split()[-1]) for line in peer.get("/metrics").decode().splitlines()
+               if line.startswith("vl_active_merges"))
+
+
 def tuples(answer, fields):
     """The rows of an answer as a sorted list of the texts of fields."""
     rows = [json.loads(line) for line in answer.splitlines()]
@@ -263,7 +269,7 @@ def main():
         bench.ship()
         servers = bench.ingest()
         try:
-            bench.settle()
+            bench.settle(servers[1])
             for query in QUERIES:
                 bench.ask(*query, servers, runs)
         finally:
