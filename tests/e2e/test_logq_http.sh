@@ -94,4 +94,5 @@ start tail "$bin/logq" -f -S @0 -o json --server "$at/wakes"
 again() { grep -q "connected again" "$scratch/tail.err"; }
 wait_for 10 "a tail waits for a server behind a proxy" again
 like "and says why it waits" "$(cat "$scratch/tail.err")" "trying again"
+kill9 tail
 done_testing
