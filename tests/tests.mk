@@ -28,7 +28,7 @@ threaded = $(shell for u in $(units); do ! nm -D $$u | \
 slow_units := $(addprefix $(O)/unit/test_,query_limits shipper_pipeline store_crash bus_kafka)
 slow_first = $(filter $(slow_units),$(1)) $(filter-out $(slow_units),$(1))
 check-unit: units plugins-for-tests
-	$(Q)JOBS=2 IN_MEMORY=1 $(RUN)/unit $(call slow_first,$(if $(filter thread,$(SAN)),$(threaded),$(units)))
+	$(Q)JOBS=2 IN_MEMORY=1 TIMEOUT=600 $(RUN)/unit $(call slow_first,$(if $(filter thread,$(SAN)),$(threaded),$(units)))
 check-cases: all tools
 	$(Q)JOBS=2 IN_MEMORY=1 $(RUN)/cases $(sort $(wildcard tests/cases/*.sh))
 # LogsQL conformance: see tests/logsql/README.md.
