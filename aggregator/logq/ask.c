@@ -252,7 +252,8 @@ static bool resumes(const struct options *opts)
 static int default_since(struct ask *ask, const struct options *opts, int64_t now_ns,
 			 struct err *reterr)
 {
-	bool quiet = opts->follow || opts->check_query || opts->print_query || resumes(opts);
+	bool quiet = (opts->follow && opts->lines < 0) || opts->check_query || opts->print_query ||
+		     opts->asked_ahead || resumes(opts);
 	int64_t min, max;
 	int r;
 
@@ -341,8 +342,8 @@ static int set_order(struct ask *ask, const struct options *opts, int64_t now_ns
 
 	if (opts->max_rows > 0)
 		ask->limit = (uint64_t)opts->max_rows;
-	if (last && (!ask->limit || (uint64_t)opts->lines < ask->limit))
-		ask->limit = (uint64_t)opts->lines;
+	if (last)
+		ask->limit = options_most(opts);
 	if (opts->cursor_file.len)
 		return join_pipes(ask, CURSOR_PIPES, now_ns, reterr);
 	ask->context = shorthand_context(opts, last || opts->reverse, &context);
@@ -545,7 +546,7 @@ int ask_init(struct ask *ask, struct options *opts, int64_t now_ns, struct err *
 {
 	int r;
 
-	*ask = (struct ask){.text = BUF_INIT(QUERY_TEXT_MAX)};
+	*ask = (struct ask){.text = BUF_INIT(QUERY_TEXT_MAX), .now_ns = now_ns};
 	arena_init(&ask->arena, NAMES_MAX);
 	r = options_check(opts, reterr);
 	if (r == 0)
@@ -607,6 +608,7 @@ void ask_release(struct ask *ask)
 	query_free(ask->order);
 	query_free(ask->later);
 	free(ask->joined_pipes);
+	free(ask->shares);
 	buf_release(&ask->text);
 	arena_release(&ask->arena);
 }

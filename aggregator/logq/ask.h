@@ -35,6 +35,7 @@ struct ask {
 	struct arena arena;     /* names of what folders hold */
 	struct span_list files; /* borrowed from the options, or there */
 
+	int64_t now_ns; /* what relative times are before */
 	bool has_time_range;
 	int64_t min_time, max_time; /* of -S and -U */
 	bool since_given;           /* by -S, not by default */
@@ -45,6 +46,9 @@ struct ask {
 
 	struct place *place;     /* of --cursor-file; borrowed, NULL = none */
 	struct backlog *backlog; /* of a query that ask_looks_back(); borrowed */
+
+	/* How many matches each server has that is asked; NULL: it does not matter.  See fetch.h. */
+	uint64_t *shares;
 
 	/* What was joined to the query, and what it was before. */
 	struct query *flags, *order;

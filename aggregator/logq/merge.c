@@ -382,7 +382,8 @@ void merge_status(struct merge *merge, size_t i, struct merge_status *ret)
 		ret->result = server->result;
 		ret->err = server->err;
 	}
-	if (server->done && !server->ended && ret->result == 0)
+	/* What nobody has looked at, as enough rows had come, may well have its end. */
+	if (server->done && !server->ended && ret->result == 0 && server->used == server->queue.len)
 		ret->result = err_set(&ret->err, -EPROTO, "the server cut the answer short");
 	pthread_mutex_unlock(&merge->lock);
 }

@@ -477,10 +477,6 @@ int options_check(const struct options *opts, struct err *reterr)
 	for (size_t i = 0; i < sizeof(conflicts) / sizeof(conflicts[0]); i++)
 		if ((given & conflicts[i].one) && (given & conflicts[i].others))
 			return err_set(reterr, -EINVAL, "%s", conflicts[i].text);
-	if (given & HAS_CONTEXT && given & (HAS_LINES | HAS_MAX) && opts->servers.len > 1)
-		return err_set(reterr, -EINVAL,
-			       "-n and -m don't go with -A, -B or -C over several servers: which "
-			       "rows are matches isn't known any more when they are merged");
 	if (opts->lines == 0 || opts->max_rows == 0)
 		return err_set(reterr, -EINVAL,
 			       "-%c 0 shows nothing: give 1 or more, or -c to count",

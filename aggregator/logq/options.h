@@ -57,7 +57,8 @@ struct options {
 	struct sl_str complete; /* a query so far, in a text that begins with a dot */
 	int64_t patience;       /* of what is asked beside the query, see peek.h; ns */
 	int64_t timeout;
-	int64_t window; /* of -f with pipes that sum up, ns */
+	int64_t window;  /* of -f with pipes that sum up, ns */
+	int asked_ahead; /* no flag: of fetch_ahead(), which says nothing of its own */
 	/* enum arg_origin: of `since`; of `dir`, `bus` or `servers`, whichever is set; … */
 	int since_origin, source_origin, parse_origin, multiline_origin;
 };
@@ -70,6 +71,14 @@ int output_parse(struct span text, enum output_format *ret, struct span *ret_tem
 
 /* -EINVAL with text when flags contradict each other. */
 int options_check(const struct options *opts, struct err *reterr);
+
+/* How many rows -n and -m let through; UINT64_MAX = all. */
+static inline uint64_t options_most(const struct options *opts)
+{
+	uint64_t last = (uint64_t)opts->lines, first = (uint64_t)opts->max_rows; /* -1 = all */
+
+	return last < first ? last : first;
+}
 
 static inline struct span opt_text(struct sl_str text)
 {

@@ -48,7 +48,29 @@ static void write_form(const struct options *opts, const struct ask *ask, struct
 	}
 }
 
-/* What each server is asked; they differ in where a cursor stands in them. */
+/* A server is asked for its part of the last (or first) rows. */
+static int write_share(const struct options *opts, const struct ask *whole, size_t i,
+		       struct buf *form, struct err *reterr)
+{
+	struct options mine = *opts;
+	struct ask ask;
+	int r;
+
+	mine.asked_ahead = true;
+	if (opts->lines >= 0)
+		mine.lines = (int64_t)whole->shares[i];
+	else
+		mine.max_rows = (int64_t)whole->shares[i];
+	r = ask_init(&ask, &mine, whole->now_ns, reterr);
+	if (r == 0)
+		r = ask_split(&ask, &mine, whole->now_ns, reterr);
+	if (r == 0)
+		write_form(&mine, &ask, form);
+	ask_release(&ask);
+	return r;
+}
+
+/* What each server is asked; they differ in where a cursor stands in them, and in shares. */
 static int write_forms(const struct options *opts, struct ask *ask, size_t n, struct arena *arena,
 		       struct span *forms, struct err *reterr)
 {
@@ -60,7 +82,12 @@ static int write_forms(const struct options *opts, struct ask *ask, size_t n, st
 		if (r < 0)
 			return r;
 		buf_reset(&form);
-		write_form(opts, ask, &form);
+		if (ask->shares)
+			r = write_share(opts, ask, i, &form, reterr);
+		else
+			write_form(opts, ask, &form);
+		if (r < 0)
+			return r;
 		forms[i] = arena_dup(arena, buf_span(&form));
 		if (form.failed || !forms[i].ptr)
 			return err_set(reterr, -E2BIG, "the query is too long");
@@ -156,7 +183,7 @@ int remote_run(const struct options *opts, struct ask *ask, const struct span *s
 	if (r < 0)
 		return r;
 	r = take_rows(merge, sink, ret->progress);
-	if (r == 0)
+	if (r >= 0) /* one that failed is missing also from the first rows */
 		r = sum_up(merge, servers, n, start_ns, ret, reterr);
 	else if (r < 0)
 		(void)err_set(reterr, r, "can't take a row: %s", strerror(-r));

@@ -156,16 +156,14 @@ bool shorthand_context(const struct options *opts, bool newest_first, struct buf
 {
 	int64_t before = opts->before > opts->context ? opts->before : opts->context;
 	int64_t after = opts->after > opts->context ? opts->after : opts->context;
-	int64_t most = opts->lines < 0 || (opts->max_rows > 0 && opts->max_rows < opts->lines)
-			       ? opts->max_rows
-			       : opts->lines;
+	uint64_t most = options_most(opts);
 
 	if (!before && !after)
 		return false;
-	if (most >= 0)
-		buf_printf(out, "sort by (_time%s, log.offset%s) limit %lld | ",
+	if (most < UINT64_MAX)
+		buf_printf(out, "sort by (_time%s, log.offset%s) limit %llu | ",
 			   newest_first ? " desc" : "", newest_first ? " desc" : "",
-			   (long long)most);
+			   (unsigned long long)most);
 	buf_printf(out, "stream_context before %lld after %lld", (long long)before,
 		   (long long)after);
 	return true;

@@ -2,19 +2,17 @@
 #include "aggregator/logq/show.h"
 #include "aggregator/logq/backlog.h"
 #include "aggregator/logq/chunks.h"
+#include "aggregator/logq/fetch.h"
 #include "aggregator/logq/highlight.h"
 #include "aggregator/logq/hint.h"
-#include "aggregator/logq/local.h"
 #include "aggregator/logq/notice.h"
 #include "aggregator/logq/pager.h"
 #include "aggregator/logq/place.h"
 #include "aggregator/logq/print.h"
 #include "aggregator/logq/relay.h"
-#include "aggregator/logq/remote.h"
 #include "aggregator/logq/window.h"
 #include "common/base/cleanup.h"
 #include "common/base/hash.h"
-#include "common/lang/number.h"
 #include <errno.h>
 #include <poll.h>
 #include <sys/ioctl.h>
@@ -207,100 +205,6 @@ static int open_cursor(struct way *way, const struct options *opts, struct ask *
 	return 0;
 }
 
-static int ask_source(const struct options *opts, struct ask *ask, struct way *way,
-		      struct answer *answer, struct err *reterr)
-{
-	struct span local = {0}, *servers;
-	size_t n = opts->servers.len;
-	int r = 0;
-
-	if (opts->dir.len || opts->bus.len || ask->files.len) {
-		local = opt_text(opts->dir);
-		if (way->place)
-			r = place_sources(way->place, &local, 1, reterr);
-		return r < 0 ? r : local_run(opts, ask, way->first, answer, reterr);
-	}
-	if (!n && remote_default())
-		local = span_cstr(remote_default());
-	if (!n && !local.len)
-		return err_set(reterr, -ENOENT,
-			       "no aggregator runs here: name a file, -D DIR or --server URL");
-	servers = calloc(n + 1, sizeof(*servers));
-	if (!servers)
-		return err_set(reterr, -ENOMEM, "out of memory");
-	servers[0] = local;
-	for (size_t i = 0; i < n; i++)
-		servers[i] = opt_text(opts->servers.items[i]);
-	if (way->place)
-		r = place_sources(way->place, servers, n ? n : 1, reterr);
-	if (r == 0)
-		r = remote_run(opts, ask, servers, n ? n : 1, way->first, answer, reterr);
-	free(servers);
-	return r;
-}
-
-/* When the last rows begin, told by a sink that only looks. */
-struct look {
-	struct row_sink sink;
-	uint64_t wanted, seen;
-	int64_t since_ns;
-};
-
-static int see_row(struct row_sink *sink, const struct span *names, const struct span *texts,
-		   size_t n)
-{
-	struct look *look = (struct look *)sink;
-	int64_t ns;
-
-	for (size_t i = 0; i < n; i++)
-		if (span_eq(names[i], SPAN("_time")) && lang_time(texts[i], &ns) &&
-		    ns < look->since_ns)
-			look->since_ns = ns;
-	return ++look->seen >= look->wanted;
-}
-
-static int see_pause(struct row_sink *sink)
-{
-	(void)sink;
-	return 0;
-}
-
-/*
- * -f -n N of an index: following begins at the time of the first of the last N
- * rows, and the backlog drops those of that time that are too many.
- */
-static int begin_with_last(const struct options *opts, struct ask *ask, int64_t now_ns,
-			   struct err *reterr)
-{
-	struct look look = {.sink = {.row = see_row, .pause = see_pause},
-			    .wanted = (uint64_t)opts->lines,
-			    .since_ns = INT64_MAX};
-	struct way way = {.first = &look.sink};
-	struct options before = *opts;
-	struct ask query = {0};
-	struct answer answer;
-	int r;
-
-	before.follow = 0;
-	answer_init(&answer);
-	r = ask_init(&query, &before, now_ns, reterr);
-	if (r == 0)
-		r = ask_split(&query, &before, now_ns, reterr);
-	if (r == 0) {
-		/* The rows that pipes are given, not what they make of them. */
-		query.query->npipes = query.order ? query.order->npipes : 0;
-		r = ask_source(&before, &query, &way, &answer, reterr);
-	}
-	/* Fewer are all there are; one that comes just now is not to be missed. */
-	ask->min_time = look.seen < look.wanted ? query.min_time : look.since_ns;
-	ask->max_time = INT64_MAX;
-	ask->has_time_range = ask->since_given = true;
-	backlog_expect(ask->backlog, look.seen);
-	ask_release(&query);
-	answer_release(&answer);
-	return r < 0 ? r : 0;
-}
-
 /* An index that may come back. */
 static bool went_away(int r)
 {
@@ -340,7 +244,7 @@ static int ask_rounds(const struct options *opts, struct ask *ask, struct way *w
 	round.follow = 0;
 	for (bool began = false, broken = false;; began = true) {
 		buf_reset(&answer->cost);
-		r = ask_source(&round, ask, way, answer, reterr);
+		r = fetch(&round, ask, way->first, answer, reterr);
 		if (logq_cancel)
 			return r;
 		if (went_away(r) || answer->partial) {
@@ -459,12 +363,12 @@ int show(const struct options *opts, struct ask *ask, int64_t now_ns)
 		r = open_last(&way, opts, ask, &err);
 	if (r == 0)
 		r = open_cursor(&way, opts, ask, now_ns, &err);
-	if (r == 0 && way.backlog && !opts->bus.len && !ask->files.len)
-		r = begin_with_last(opts, ask, now_ns, &err);
+	if (r == 0)
+		r = fetch_ahead(opts, ask, now_ns, &answer, &err);
 	if (r == 0) {
 		answer.progress = progress_counters(way.progress);
 		r = way.place ? ask_rounds(opts, ask, &way, &answer, &err)
-			      : ask_source(opts, ask, &way, &answer, &err);
+			      : fetch(opts, ask, way.first, &answer, &err);
 		r = finish(&way, r, &answer, &err);
 	}
 	progress_stop(way.progress);

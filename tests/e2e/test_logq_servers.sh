@@ -43,8 +43,26 @@ is "pipes behind the merge" "$(both '* | fields _msg | limit 3' -o json | jq -c 
 both -C 1 -o json 'level:ERROR' >"$scratch/context"
 is "context comes from each server" "$(jq -r .service "$scratch/context" | sort -u | wc -l)" "$(both -o json 'level:ERROR' | jq -r .service | sort -u | sed '$a---' | wc -l)"
 is "each chunk is of one stream" "$(jq -r '[._msg, ._stream] | @tsv' "$scratch/context" | awk -F'\t' '$1 == "---" { stream = ""; next } stream && stream != $2 { bad++ } { stream = $2 } END { print bad + 0 }')" 0
-both -C 1 -m 9 'level:ERROR' >/dev/null
-is "-m around matches of several servers is refused" "$? $(err)" "2 logq: -n and -m don't go with -A, -B or -C over several servers: which rows are matches isn't known any more when they are merged"
+# The last matches of all, with what is around them: those of each server by itself are
+# others, since one of them has the last of all.
+matches() { jq -r 'select(.level == "ERROR") | ._time'; }
+for n in 1 4 9; do
+	for most in "-n $n" "-m $n" "-r -n $n" "-n 50 -m $n"; do
+		# shellcheck disable=SC2086
+		both $most -o json 'level:ERROR' | jq -r ._time | sort >"$scratch/wanted"
+		# shellcheck disable=SC2086
+		both $most -A 1 -o json 'level:ERROR' >"$scratch/context"
+		is "$most with context is 0" "$? $(err)" "0 "
+		is "and has these matches" "$(matches <"$scratch/context" | sort | comm -13 - "$scratch/wanted")" ""
+		check "and what is behind them" test "$(wc -l <"$scratch/context")" -gt "$n"
+		check "not more chunks" test "$(grep -c '"_msg":"---"' "$scratch/context")" -lt "$n"
+	done
+done
+is "-n with context, of none" "$(both -n 3 -C 2 no-such-word-at-all; echo $?)" 1
+logq -S @0 "${servers[@]}" --server "unix:$scratch/nobody" -n 3 -C 1 -o json 'level:ERROR' >/dev/null
+is "one that is not there is 3, with context" $? 3
+logq -S @0 "${servers[@]}" --server "unix:$scratch/nobody" -n 3 -o json >/dev/null
+is "and with -n" $? 3
 both no-such-word-at-all >/dev/null
 is "none is 1" $? 1
 both 'level:(' >/dev/null

@@ -141,7 +141,6 @@ static const struct {
 	{"-B 1 --histogram", "-A, -B and -C show rows", false},
 	{"-f -A 1", "-f doesn't go with -A, -B or -C", false},
 	{"--cursor-file x -C 1", "doesn't go with -A, -B or -C", false},
-	{"-A 1 -n 5 --server=a --server=b", "over several servers", false},
 	{"-c -n 5", "-c counts all", false},
 	{"-c -m 5", "-c counts all", false},
 	{"-c -r", "-c counts all", false},
