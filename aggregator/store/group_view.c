@@ -130,7 +130,8 @@ static int load(struct row_block *block, const struct directory *directory, stru
 		column_init_empty(ret, name, group->info.nrows);
 		return 0;
 	}
-	int r = entry ? group_column(group, entry, wanted, arena, ret)
+	/* Ids are made of all rows' streams. */
+	int r = entry ? group_column(group, entry, id ? NULL : wanted, arena, ret)
 		      : overflow_of(block, directory, arena, &overflow);
 
 	if (r < 0)

@@ -328,12 +328,62 @@ static void many_streams_merge(void **state)
 	scratch_remove(path);
 }
 
+static int take_id(void *ctx, struct rows *rows)
+{
+	struct span id = rows_text(rows, SPAN("_stream_id"), 0);
+
+	assert_int_equal(rows->n, 1);
+	assert_int_equal(id.len, 48);
+	memcpy(ctx, id.ptr, id.len);
+	return 0;
+}
+
+/* Of a block of many streams only those of the rows that are asked for are known. */
+static void ids_of_few_rows(void **state)
+{
+	enum { COUNT = 8000, STREAMS = 1000 };
+	const struct store_conf conf = {.no_background = true};
+	struct field fields[] = {{.key = SPAN("n"), .type = VALUE_NUMBER},
+				 {.key = SPAN("id"), .type = VALUE_STRING}};
+	char path[SCRATCH_MAX], ids[3][48], text[64];
+
+	uint64_t seed = 1;
+
+	(void)state;
+	scratch_make(path);
+	struct store *store = open_store(path, &conf);
+
+	for (unsigned i = 0; i < COUNT; i++) {
+		struct record rec = {.time_ns = i, .fields = fields, .nfields = 2};
+		char name[NUM_TEXT_MAX], number[NUM_TEXT_MAX], id[17];
+		struct store_stream *stream;
+		struct span labels[] = {SPAN("host"),
+					span_of(name, num_format_u64(name, i % STREAMS))};
+
+		snprintf(id, sizeof(id), "%016" PRIx64, next_random(&seed));
+		fields[0].text = span_of(number, num_format_u64(number, i));
+		fields[1].text = span_cstr(id);
+		assert_int_equal(store_stream_get(store, labels, 2, &stream), 0);
+		assert_int_equal(store_append(store, stream, &rec), 0);
+	}
+	assert_int_equal(commit_at(store, 1, NULL), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		static const unsigned rows[] = {STREAMS + 7, 4 * STREAMS + 7, 4 * STREAMS + 8};
+
+		snprintf(text, sizeof(text), "n:=%u | fields id, _stream_id", rows[i]);
+		run(store, text, take_id, ids[i]);
+	}
+	assert_memory_equal(ids[0], ids[1], sizeof(ids[0]));
+	assert_memory_not_equal(ids[0], ids[2], sizeof(ids[0]));
+	store_close(store);
+	scratch_remove(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(full_groups_merge),
-		cmocka_unit_test(many_streams_merge),
-		cmocka_unit_test(three_thousand_keys),
+		cmocka_unit_test(full_groups_merge),   cmocka_unit_test(many_streams_merge),
+		cmocka_unit_test(ids_of_few_rows),     cmocka_unit_test(three_thousand_keys),
 		cmocka_unit_test(eight_thousand_keys),
 	};
 
