@@ -42,7 +42,7 @@ for node in 1 2 3; do
 done
 stop loggen
 is "loggen ends well" "$status" 0
-wait_for 90 "all records are there, once and in order" all_arrived
+wait_for 200 "all records are there, once and in order" all_arrived
 stop shipper
 is "the shipper ends well" "$status" 0
 diag "$(tail -n 1 "$scratch/ledgercat.err")"
