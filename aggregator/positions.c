@@ -137,8 +137,11 @@ const struct store_progress *positions_get(struct positions *positions)
 	for (size_t i = 0; i < positions->sources.len; i++) {
 		struct store_source *source = &positions->sources.ptr[i];
 
-		source->gaps = source->ngaps ? gaps : NULL;
-		gaps += source->ngaps;
+		source->gaps = NULL;
+		if (source->ngaps) {
+			source->gaps = gaps;
+			gaps += source->ngaps;
+		}
 	}
 	positions->progress = (struct store_progress){.partitions = positions->partitions.ptr,
 						      .npartitions = positions->partitions.len,

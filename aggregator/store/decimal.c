@@ -39,7 +39,7 @@ static bool read_digits(const char **at, const char *end, uint64_t *n)
 
 bool decimal_parse(struct span text, struct decimal *ret)
 {
-	const char *at = text.ptr, *end = text.ptr + text.len;
+	const char *at = text.ptr, *end = span_end(text);
 	bool negative = text.len && *at == '-';
 	uint64_t n = 0;
 

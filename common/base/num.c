@@ -108,7 +108,7 @@ static const char *take_digits(const char *p, const char *end, struct decimal *d
 /* sign? digits ('.' digits)? ([eE] sign? digits)? */
 static bool read_decimal(struct span text, struct decimal *ret)
 {
-	const char *p = text.ptr, *end = text.ptr + text.len, *from;
+	const char *p = text.ptr, *end = span_end(text), *from;
 	struct decimal d = {.exact = true};
 
 	if (p < end && (*p == '-' || *p == '+'))

@@ -78,6 +78,12 @@ static inline bool span_ends(struct span s, struct span suffix)
 	       (suffix.len == 0 || memcmp(s.ptr + s.len - suffix.len, suffix.ptr, suffix.len) == 0);
 }
 
+/* Behind the last byte; NULL + 0 is undefined in C, so the empty span needs care. */
+static inline const char *span_end(struct span s)
+{
+	return s.ptr ? s.ptr + s.len : NULL;
+}
+
 /* Without the first `n` bytes; n > len gives the empty span at the end. */
 static inline struct span span_skip(struct span s, size_t n)
 {

@@ -134,7 +134,7 @@ struct span json_unescape(struct arena *arena, struct span body)
 {
 	/* An escape is longer than what it stands for: \uXXXX is three bytes at most. */
 	char *text = arena_alloc(arena, body.len), *out = text;
-	const char *p = body.ptr, *end = body.ptr + body.len;
+	const char *p = body.ptr, *end = span_end(body);
 
 	if (!text)
 		return (struct span){0};

@@ -263,7 +263,7 @@ static int report(const struct scan *scan, size_t *ret_at)
 
 int json_validate(struct span text, size_t *ret_at)
 {
-	struct scan scan = {.begin = text.ptr, .end = text.ptr + text.len};
+	struct scan scan = {.begin = text.ptr, .end = span_end(text)};
 	enum value_type type;
 	struct body body;
 	const char *p = scan_value(&scan, json_skip_space(scan.begin, scan.end), 0, &type, &body);
@@ -405,7 +405,7 @@ int json_scan_record(struct span text, struct record *rec, size_t *ret_at)
 		*ret_at = UINT32_MAX;
 		return -E2BIG;
 	}
-	struct scan scan = {.begin = text.ptr, .end = text.ptr + text.len};
+	struct scan scan = {.begin = text.ptr, .end = span_end(text)};
 	int r = scan_members(&scan, rec);
 
 	if (r < 0) {

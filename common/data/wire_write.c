@@ -82,8 +82,7 @@ static struct json_iter resource_iter(const struct wire_labels *labels)
 {
 	struct span text = labels->resource;
 
-	return (struct json_iter){
-		.at = text.ptr, .end = text.len ? text.ptr + text.len : text.ptr, .object = true};
+	return (struct json_iter){.at = text.ptr, .end = span_end(text), .object = true};
 }
 
 static bool own_resource(const struct writer *w, struct span key)

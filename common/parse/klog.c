@@ -33,7 +33,7 @@ static bool all_digits(struct span text)
 static size_t read_time(struct span text, int64_t observed_ns, int64_t *ret_ns)
 {
 	struct civil_time t = {0};
-	const char *end = text.ptr + text.len;
+	const char *end = span_end(text);
 
 	if (text.len < 14 || !all_digits(span_take(text, 4)) || text.ptr[4] != ' ')
 		return 0;

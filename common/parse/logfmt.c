@@ -163,7 +163,7 @@ static int add_pair(struct record *rec, struct field field)
 /* 1 when all of the text is pairs (`bare_words`: or words); *ret_pairs counts the former. */
 static int read_pairs(struct span text, struct record *rec, bool bare_words, unsigned *ret_pairs)
 {
-	struct cursor c = {text.ptr, text.ptr + text.len};
+	struct cursor c = {text.ptr, span_end(text)};
 	unsigned pairs = 0;
 
 	for (;;) {
@@ -215,7 +215,7 @@ int format_logfmt(struct span text, int64_t observed_ns, struct record *rec)
 
 int logfmt_strict(struct span text, int64_t observed_ns, struct record *rec)
 {
-	const char *end = text.ptr + text.len, *p = skip_key(text.ptr, end);
+	const char *end = span_end(text), *p = skip_key(text.ptr, end);
 
 	(void)observed_ns;
 	/* Most text is refused here, at its first word. */
