@@ -405,8 +405,9 @@ static void cut_pipes(struct ask *ask, size_t from)
 	ask->rest = *query;
 	ask->rest.options = (struct query_options){0};
 	ask->rest.filter = &ask->all;
-	ask->rest.pipes = query->pipes + from;
-	ask->rest.npipes = query->npipes - from;
+	if (from) /* a query without pipes has no array */
+		ask->rest.pipes += from;
+	ask->rest.npipes -= from;
 	if (!ask->joined_pipes) {
 		ask->pipes = query->pipes;
 		ask->npipes = query->npipes;
