@@ -186,7 +186,7 @@ static int put_under_filter(struct span text, struct span filter, struct buf *re
 		buf_puts(ret, SPAN(") "));
 	}
 	buf_puts(ret, rest);
-	return printed.failed;
+	return printed.failed ? err_set(reterr, -E2BIG, "the query is too long") : 0;
 }
 
 int params_query(struct http_request *req, struct span query, struct buf *ret,

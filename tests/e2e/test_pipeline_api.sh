@@ -152,6 +152,8 @@ for i in range(300):  # more than there are connections
 PY
 is "abuse is refused" "$(python3 "$scratch/abuse.py" "$store/aggregator.sock")" ""
 python3 -c 'print("query=" + "%01" * 600000, end="")' >"$scratch/long"
+python3 -c 'print("extra_filters=a&query=%22" + "%01" * 400000 + "%22", end="")' >"$scratch/wide"
+like "a query that is too long once it is printed" "$(post $s/query --data-binary @"$scratch/wide" | jq -r .error)" "too long"
 python3 -c 'print("offset=" + "%01" * 70000, end="")' >"$scratch/offset"
 is "a long offset too" "$(curl -s --unix-socket "$store/aggregator.sock" "http://localhost$s/hits" -d "@$scratch/offset" -o /dev/null -w '%{http_code}')" 400
 is "a long query that is wrong is 400" "$(curl -s --unix-socket "$store/aggregator.sock" http://localhost/api/v1/query -d "@$scratch/long" | jq -c '[.position, has("query")]')" '[0,false]'
