@@ -113,7 +113,7 @@ static bool split_text(struct splitter *s, struct span text)
 		while (i < text.len && !is_word(text.ptr[i]))
 			i++;
 	}
-	buf_put(&s->shape, text.ptr + literal, text.len - literal);
+	buf_puts(&s->shape, span_skip(text, literal));
 	return true;
 }
 
