@@ -71,11 +71,10 @@ static int load_dense(const struct memtable *table, const struct mem_column *col
 static int load_sparse(const struct memtable *table, const struct mem_column *column, uint32_t n,
 		       uint32_t nrows, struct arena *arena, struct column *ret)
 {
-	struct text_list *list = ARENA_NEW(arena, struct text_list);
 	struct span *texts = ARENA_ARRAY(arena, struct span, (size_t)n + 1);
 	uint32_t *rows = arena_alloc(arena, n * sizeof(*rows));
 
-	if (!list || !texts || !rows)
+	if (!texts || !rows)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < n; i++) {
 		rows[i] = column->values.ptr[i].row;
@@ -84,9 +83,10 @@ static int load_sparse(const struct memtable *table, const struct mem_column *co
 	if (n <= FEW_VALUES)
 		return column_of_rare(&(struct rare_column){column->name, n, rows, texts}, nrows,
 				      arena, ret);
+	struct text_list *list = ARENA_NEW(arena, struct text_list);
 	uint32_t *numbers = arena_alloc(arena, nrows * sizeof(*numbers));
 
-	if (!numbers)
+	if (!list || !numbers)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < nrows; i++)
 		numbers[i] = n;
