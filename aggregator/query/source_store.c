@@ -25,7 +25,7 @@ struct store_scan {
  */
 static double passed_commit(const struct filter *filter)
 {
-	bool and = filter->kind == FILTER_AND;
+	bool all = filter->kind == FILTER_AND;
 	double passed = 0;
 
 	if (filter->kind == FILTER_RANGE && !filter->wild && span_eq(filter->field, COMMIT_FIELD))
@@ -33,12 +33,12 @@ static double passed_commit(const struct filter *filter)
 	if (filter->kind == FILTER_PHRASE && !filter->text.len && !filter->wild &&
 	    span_eq(filter->field, COMMIT_FIELD))
 		return INFINITY; /* `_commit:""`: rows in memory */
-	if (!and&&filter->kind != FILTER_OR)
+	if (!all && filter->kind != FILTER_OR)
 		return 0;
 	for (size_t i = 0; i < filter->nkids; i++) {
 		double kid = passed_commit(filter->kids[i]);
 
-		if (i == 0 || (and? kid > passed : kid < passed))
+		if (i == 0 || (all ? kid > passed : kid < passed))
 			passed = kid;
 	}
 	return passed;
