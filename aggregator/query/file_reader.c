@@ -306,7 +306,7 @@ bool file_reader_would_wait(const struct file_reader *r, int64_t patience_ns)
 	if (r->in_at < r->in_len)
 		return false;
 	do {
-		int64_t ms = left / 1000000 + (left > 0);
+		int64_t ms = left / NS_PER_MS + (left > 0);
 
 		ready = poll(&pfd, 1, ms < CANCEL_LOOK_MS ? (int)ms : CANCEL_LOOK_MS);
 		left = end - clock_mono_ns();

@@ -53,7 +53,7 @@ static int status(void *ctx, struct http_request *req)
 	return reply_buf(req, 200, "application/json", &body);
 }
 
-/* {"error":"…","position":17,"query":"…"}: enough for a client to draw the caret, if it is short. */
+/* {"error":"…","position":17,"query":"…"}: enough to draw the caret; no query that is long. */
 static int reply_bad_query(struct http_request *req, struct span text, const struct err *err)
 {
 	_cleanup_(buf_release) struct buf body = BUF_INIT(1 << 20);
@@ -415,7 +415,10 @@ static int read_fields(const struct http_request *req, struct span fields[HITS_F
 	return (int)n;
 }
 
-/* stats by (_time:STEP, FIELD) count() hits; the largest groups first where only those are told apart. */
+/*
+ * stats by (_time:STEP, FIELD) count() hits; the largest groups first where only
+ * those are told apart.
+ */
 static void put_hits(struct http_request *req, int64_t step_ns, const struct shape_conf *by,
 		     struct buf *text)
 {

@@ -103,8 +103,8 @@ int memtable_add_rows(struct memtable *table, uint32_t n, const int64_t *times,
 int memtable_add_column(struct memtable *table, uint32_t first, uint32_t n, struct span name,
 			const struct span *texts, uint8_t types);
 
-/* The rows so far, as a block to query; the view does not hold a reference. */
 struct overflow;
+/* The rows so far, as a block to query; the view does not hold a reference. */
 struct mem_view {
 	struct row_block base;
 	struct memtable *table;

@@ -68,7 +68,10 @@ int overflow_new(struct budget *shared, struct overflow **ret);
 void overflow_free(struct overflow *overflow);
 /* Read the overflow column (in its arena, or as long-lived).  0, -ENOMEM, -EBADMSG. */
 int overflow_read(struct overflow *overflow, struct column *objects);
-/* Keep it in `slot`, where several threads read it first one's; returns that one. */
+/*
+ * Keep `mine` in the slot, unless another thread was first: then its own stays and
+ * `mine` is freed.  Returns the one that stays.
+ */
 struct overflow *overflow_keep(_Atomic(struct overflow *) *slot, struct overflow *mine);
 
 /* The column of field `name`; texts stay in the overflow.  0 or -ENOMEM. */

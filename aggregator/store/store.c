@@ -371,7 +371,10 @@ static int remove_orphan(void *ctx, uint64_t id)
 	return unlinkat(s->parts_fd, name, 0) < 0 ? -errno : 0;
 }
 
-/* See store_commit(): a part is made after its commit got a number, and before the next one does. */
+/*
+ * See store_commit(): a part is made after its commit got a number, and before the
+ * next one does.
+ */
 uint64_t store_last_commit(struct store *s)
 {
 	int64_t created = 0;

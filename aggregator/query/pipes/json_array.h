@@ -3,8 +3,9 @@
  *
  * Lenient where services are: NaN, +1 and .5 are items, and strings may have
  * line ends and wrong escapes in them.  Strings come raw, between their quotes;
- * objects and arrays, which must be valid, as they stand.  `valid` is cleared when the text turns out to be no array; items before that were given
- * out, so walk it once before use where that matters.
+ * objects and arrays, which must be valid, as they stand.  `valid` is cleared
+ * when the text turns out to be no array; items before that were given out, so
+ * walk it once before use where that matters.
  */
 #ifndef SLUICE_QUERY_PIPES_JSON_ARRAY_H
 #define SLUICE_QUERY_PIPES_JSON_ARRAY_H

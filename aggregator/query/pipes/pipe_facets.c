@@ -259,7 +259,10 @@ static bool is_settled(const struct facets_worker *worker, struct span name)
 	return value && ((const struct facet *)value->ptr)->too_many;
 }
 
-/* The columns of the names, NULL where the field is settled or rare; all are read before any is counted. */
+/*
+ * The columns of the names, NULL where the field is settled or rare; all are read
+ * before any is counted.
+ */
 static int facets_read(const struct facets_worker *worker, struct rows *rows,
 		       const struct span *names, size_t n, struct column ***ret)
 {

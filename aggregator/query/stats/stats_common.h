@@ -31,9 +31,9 @@ void stats_needs_fields(const struct stats_func *func, struct field_set *set);
 
 /*
  * The columns of `rows` that the list selects, plain names first: these always
- * give one each, a wildcard those that are there, and none comes twice.  So a row that lacks a plain field
- * has an empty value, one that lacks a field of a wildcard has none.  Names in
- * the rows' arena; 0 or -ENOMEM.
+ * give one each, a wildcard those that are there, and none comes twice.  So a
+ * row that lacks a plain field has an empty value, one that lacks a field of a
+ * wildcard has none.  Names in the rows' arena; 0 or -ENOMEM.
  */
 int stats_columns(struct rows *rows, const struct span_list *fields, struct span **ret_names,
 		  size_t *ret_n);
