@@ -1,5 +1,6 @@
 /* feed_bus.c - the blocks of a topic as lines. */
 #include "aggregator/logq/feed_inside.h"
+#include "aggregator/logq/notice.h"
 #include "common/base/cleanup.h"
 #include "common/base/clock.h"
 #include "common/bus/bus.h"
@@ -121,6 +122,26 @@ static int put_message(struct feed_bus *bus, const struct bus_message *message)
 	return feed_put(feed, block.text);
 }
 
+/* What the bus removes before it was read can't be had: go on behind it. */
+static int skip_removed(struct feed_bus *bus, unsigned partition)
+{
+	int64_t *next = &bus->next[partition];
+	int64_t low, high;
+	int r = consumer_watermarks(bus->consumer, partition, &low, &high);
+
+	if (r < 0)
+		return err_set(&bus->feed.err, r, "can't read partition %u: %s", partition,
+			       strerror(-r));
+	if (low <= *next)
+		return err_set(&bus->feed.err, -ERANGE,
+			       "partition %u ends before offset %lld: was the bus made anew?",
+			       partition, (long long)*next);
+	notice("%lld messages of partition %u were removed before they were read",
+	       (long long)(low - *next), partition);
+	*next = low;
+	return consumer_seek(bus->consumer, partition, low);
+}
+
 static bool is_through(const struct feed_bus *bus)
 {
 	for (unsigned i = 0; i < bus->partitions; i++)
@@ -144,6 +165,8 @@ static int bus_run(struct feed *feed)
 			r = put_message(bus, &message);
 			consumer_release(bus->consumer, &message);
 			heard = clock_mono_ns();
+		} else if (r == -ERANGE) {
+			r = skip_removed(bus, message.partition);
 		} else if ((r == 0 || r == -EAGAIN) && !bus->endless &&
 			   clock_mono_ns() - heard > IDLE_NS) {
 			r = err_set(&feed->err, -ETIME, "the bus does not deliver what it has");
