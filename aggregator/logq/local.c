@@ -181,16 +181,17 @@ static void describe(const struct query_result *result, struct answer *answer)
 static int run(struct local *local, struct ask *ask, struct answer *answer, struct err *reterr)
 {
 	bool follow_feed = local->opts->follow && !local->store;
-	const struct query_conf conf = {.memory_bytes = MEMORY,
-					.timeout_ns = local->opts->timeout,
-					.cancel = &logq_cancel,
-					.progress = answer->progress,
-					.threads = follow_feed ? 1 : 0,
-					.in_order =
-						ask->files.len == 1 && query_streams(ask->query),
-					.has_time_range = ask->has_time_range,
-					.min_time = ask->min_time,
-					.max_time = ask->max_time};
+	const struct query_conf conf = {
+		.memory_bytes = MEMORY,
+		/* Following has no end. */
+		.timeout_ns = local->opts->follow ? 0 : local->opts->timeout,
+		.cancel = &logq_cancel,
+		.progress = answer->progress,
+		.threads = follow_feed ? 1 : 0,
+		.in_order = ask->files.len == 1 && query_streams(ask->query),
+		.has_time_range = ask->has_time_range,
+		.min_time = ask->min_time,
+		.max_time = ask->max_time};
 	struct query_result result = {0};
 	int r;
 

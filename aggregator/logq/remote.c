@@ -42,7 +42,7 @@ static void write_form(const struct options *opts, const struct ask *ask, struct
 	http_form_add(form, "trailer", SPAN("1"));
 	if (ask->has_time_range && (!opts->follow || ask->since_given))
 		add_time(form, "end", ask->max_time);
-	if (opts->timeout > 0) {
+	if (opts->timeout > 0 && !opts->follow) {
 		snprintf(timeout, sizeof(timeout), "%lldns", (long long)opts->timeout);
 		http_form_add(form, "timeout", span_cstr(timeout));
 	}

@@ -30,6 +30,10 @@ line "after rotation" >"$scratch/a.log"
 wait_for 10 "a file is renamed and made anew" has files "after rotation"
 : >"$scratch/b.log"
 wait_for 10 "a file is cut and written again" touch_until files "$scratch/b.log" cut
+start timed "$bin/logq" -f --timeout 1ms -o cat "$scratch/b.log"
+wait_for 10 "a limit of time is not about following" touch_until timed "$scratch/b.log" limited
+interrupt timed
+is "which goes on" "$status" 130
 interrupt files
 is "Ctrl-C is 130" "$status" 130
 is "nothing of before is shown" "$(grep -c old "$scratch/files.out")" 0
