@@ -252,7 +252,13 @@ static int parse_when(struct conf *conf, const struct conf_node *node, struct sl
 	if (!text.len)
 		return 0;
 	r = query_parse(from_str(text), clock_real_ns(), NULL, ret, &err);
-	return r < 0 ? conf_error_in(conf, when, err.offset, "%s", err.text) : 0;
+	if (r < 0)
+		return conf_error_in(conf, when, err.offset, "%s", err.text);
+	if ((*ret)->options.given)
+		return conf_error_in(
+			conf, when, 0,
+			"options(…) are about running a query; write the filter alone");
+	return 0;
 }
 
 static int open_instance(const struct chain *chain, struct chain_filter *f, struct conf *conf)

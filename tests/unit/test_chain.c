@@ -232,11 +232,14 @@ static void test_when_refused(void **state)
 {
 	_cleanup_(buf_release) struct buf out = BUF_INIT(1 << 16);
 	struct fixture f = open_chain("filters:\n  - {type: grep, drop: x, when: 'a | fields b'}\n"
-				      "  - {type: grep, drop: x, when: 'level:in('}\n");
+				      "  - {type: grep, drop: x, when: 'level:in('}\n"
+				      "  - type: grep\n    drop: x\n"
+				      "    when: options(global_filter=(level:ERROR)) a\n");
 
 	(void)state;
 	conf_report(f.conf, &out);
-	assert_int_equal(conf_nerrors(f.conf), 2);
+	assert_int_equal(conf_nerrors(f.conf), 3);
+	assert_non_null(strstr(buf_cstr(&out), "options(…) are about running a query"));
 	assert_non_null(strstr(buf_cstr(&out), "t.yaml:2:33: error: filters[0].when: "));
 	assert_non_null(strstr(buf_cstr(&out), "\n    a | fields b\n      ^\n"));
 	assert_non_null(strstr(buf_cstr(&out), "\n    level:in(\n             ^\n"));
